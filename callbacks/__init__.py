@@ -1,0 +1,21 @@
+"""What watches a run: pictures, speed, checkpoints, progress, dashboards."""
+
+from callbacks.best_checkpoint import BestCheckpoint
+from callbacks.image_grid import ImageGrid
+from callbacks.last_checkpoint import LastCheckpoint
+from callbacks.sample_writer import SampleWriter
+from callbacks.scores import Scores
+from callbacks.speed import Speed
+from callbacks.step_bar import StepBar
+from callbacks.weights_and_biases import WeightsAndBiases
+
+__all__ = [
+    "BestCheckpoint",
+    "ImageGrid",
+    "LastCheckpoint",
+    "SampleWriter",
+    "Scores",
+    "Speed",
+    "StepBar",
+    "WeightsAndBiases",
+]

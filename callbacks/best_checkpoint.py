@@ -1,0 +1,34 @@
+"""The best state of a run by a score."""
+
+from pathlib import Path
+from typing import Literal
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps `checkpoints/best.ckpt` under the trainer's default_root_dir.
+
+    It saves at the end of a validation only, when the score is that of these very weights.
+
+    Args:
+        monitor: a score that validation logs.
+        mode: whether the best score is the least (`min`) or the greatest (`max`).
+    """
+
+    def __init__(self, monitor: str = "val/sliced_wasserstein", mode: Literal["min", "max"] = "min") -> None:
+        super().__init__(
+            monitor=monitor,
+            mode=mode,
+            filename="best",
+            auto_insert_metric_name=False,
+            enable_version_counter=False,
+            save_on_train_epoch_end=False,
+        )
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Finds its folder."""
+        if self.dirpath is None:
+            self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
+        super().setup(trainer, pl_module, stage)

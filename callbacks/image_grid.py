@@ -1,0 +1,112 @@
+"""Pictures of what the generator makes of the same latents, as training goes on."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from zoo.loop import AdversarialLoop
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Images in [-1, 1] as uint8 0..255 on the CPU, whatever their shape."""
+    return ((images.float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def grid_picture(images: Tensor, columns: int | None = None, tile: int = 32) -> Image.Image:
+    """Images [N, C, H, W] in [-1, 1] (C 1 or 3) as one picture, row by row, on a near-square grid.
+
+    Small images are enlarged by whole numbers, without blurring, until a side has at least `tile` pixels.
+    """
+    images = to_bytes(images)
+    scale = math.ceil(tile / min(images.shape[-2:]))
+    images = images.repeat_interleave(scale, dim=-2).repeat_interleave(scale, dim=-1)
+    grid = make_grid(images, nrow=columns or math.ceil(math.sqrt(len(images))), padding=2, pad_value=32)
+    return Image.fromarray(grid.permute(1, 2, 0).numpy())
+
+
+class ImageGrid(Callback):
+    """Draws a grid of samples every k steps: as PNG, and to Weights & Biases and TensorBoard at x = global_step.
+
+    PNG files go to `samples/` under the trainer's default_root_dir; at the end of `fit` a GIF shows them in order.
+    `test` draws one grid, beside one of real images.
+
+    Args:
+        every_n_steps: steps between pictures; the first step and the last are drawn too.
+        num_images: how many samples; their latents never change.
+        gif: write `training.gif` at the end.
+        seed: of the latents.
+    """
+
+    def __init__(self, every_n_steps: int = 500, num_images: int = 64, gif: bool = True, seed: int = 0) -> None:
+        if every_n_steps < 1 or num_images < 1:
+            raise ValueError(f"every_n_steps and num_images must be at least 1, got {every_n_steps} and {num_images}")
+        self.every_n_steps, self.num_images, self.gif, self.seed = every_n_steps, num_images, gif, seed
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Draws when the step is due."""
+        step = trainer.global_step
+        if step % self.every_n_steps == 0 or step == 1 or step == trainer.max_steps:
+            self.draw(trainer, pl_module, f"step_{step:07d}", step)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws the tested generator, and real images to hold beside it."""
+        self.draw(trainer, pl_module, "test", trainer.global_step)
+        splits = getattr(trainer.datamodule, "splits", {})  # type: ignore[attr-defined]
+        if trainer.is_global_zero and "test" in splits:
+            real = splits["test"].images[: self.num_images].float() / 127.5 - 1
+            grid_picture(real).save(samples_folder(trainer) / "real.png")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Strings the pictures together."""
+        if self.gif and trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            write_gif(samples_folder(trainer))
+
+    def draw(self, trainer: Trainer, pl_module: LightningModule, name: str, step: int) -> None:
+        """One grid to every place; only rank 0 draws."""
+        if not trainer.is_global_zero:
+            return
+        assert isinstance(pl_module, AdversarialLoop)
+        images = pl_module.sample(self.num_images, torch.Generator().manual_seed(self.seed))
+        picture = grid_picture(images)
+        picture.save(samples_folder(trainer) / f"{name}.png")
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_image("samples", [picture], step=step, caption=[f"step {step}"])
+            elif isinstance(logger, TensorBoardLogger):
+                pixels = torch.tensor(list(picture.convert("RGB").tobytes()), dtype=torch.uint8)
+                pixels = pixels.view(picture.height, picture.width, 3)
+                logger.experiment.add_image("samples", pixels, step, dataformats="HWC")
+
+
+def samples_folder(trainer: Trainer) -> Path:
+    """Where the pictures of this run go; made if needed."""
+    folder = Path(trainer.default_root_dir) / "samples"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_gif(folder: Path, max_frames: int = 100, width: int = 360) -> Path | None:
+    """`training.gif` of the `step_*.png` in `folder`: at most `max_frames`, evenly chosen, the last one held longer."""
+    files = sorted(folder.glob("step_*.png"))
+    if len(files) < 2:
+        return None
+    count = min(len(files), max_frames)
+    chosen = [files[round(i * (len(files) - 1) / (count - 1))] for i in range(count)]
+    frames = []
+    for file in chosen:
+        with Image.open(file) as picture:
+            size = (width, round(width * picture.height / picture.width))
+            frames.append(picture.resize(size, Image.Resampling.BOX).quantize(64))
+    path = folder / "training.gif"
+    durations = [120] * (len(frames) - 1) + [2000]
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True)
+    return path

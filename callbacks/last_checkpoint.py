@@ -1,0 +1,41 @@
+"""The newest state of a run, to resume from."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+
+class LastCheckpoint(Checkpoint):
+    """Keeps `checkpoints/last.ckpt` under the trainer's default_root_dir: every k steps and when training ends.
+
+    Beside a ModelCheckpoint that keeps the best: one that monitors must save only when its score is fresh, one to
+    resume from must not wait for a score.
+
+    Args:
+        every_n_steps: steps between saves; each replaces the last one in a single move.
+    """
+
+    def __init__(self, every_n_steps: int = 1000) -> None:
+        if every_n_steps < 1:
+            raise ValueError(f"every_n_steps must be at least 1, got {every_n_steps}")
+        self.every_n_steps = every_n_steps
+        self.saved_step = -1
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves when the step is due."""
+        if trainer.global_step % self.every_n_steps == 0:
+            self.save(trainer)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Saves the final state."""
+        self.save(trainer)
+
+    def save(self, trainer: Trainer) -> None:
+        """Every rank takes part; rank 0 writes."""
+        if trainer.global_step != self.saved_step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt")
+            self.saved_step = trainer.global_step

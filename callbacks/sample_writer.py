@@ -1,0 +1,52 @@
+"""Samples as files."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from PIL import Image
+
+from callbacks.image_grid import grid_picture, to_bytes
+
+
+class SampleWriter(Callback):
+    """In `predict`, writes every sample as `predictions/00000.png` ..., and the first of them as `grid.png`.
+
+    Args:
+        grid_images: how many samples the grid shows.
+    """
+
+    def __init__(self, grid_images: int = 64) -> None:
+        if grid_images < 1:
+            raise ValueError(f"grid_images must be at least 1, got {grid_images}")
+        self.grid_images = grid_images
+        self.first: list[torch.Tensor] = []
+
+    def folder(self, trainer: Trainer) -> Path:
+        """`predictions/` under the trainer's default_root_dir; made if needed."""
+        folder = Path(trainer.default_root_dir) / "predictions"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Writes one file for each sample, named by its number in the batch."""
+        for number, image in zip(batch.tolist(), outputs, strict=True):
+            pixels = to_bytes(image).permute(1, 2, 0).squeeze(2).numpy()  # grey stays grey
+            Image.fromarray(pixels).save(self.folder(trainer) / f"{number:05d}.png")
+        if sum(map(len, self.first)) < self.grid_images:
+            self.first.append(outputs.cpu())
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the grid."""
+        if trainer.is_global_zero and self.first:
+            grid_picture(torch.cat(self.first)[: self.grid_images]).save(self.folder(trainer) / "grid.png")
+        self.first = []

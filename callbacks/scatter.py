@@ -1,0 +1,192 @@
+"""Pictures of models of points in the plane: samples over data over what the critic thinks of every place."""
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from PIL import Image
+from torch import Tensor
+
+from callbacks.image_grid import samples_folder, write_gif
+from zoo.modes import ModeCoverage
+
+#: The picture shows [-LIMIT, LIMIT]^2 on SIDE x SIDE pixels; the critic is asked at CELLS x CELLS places.
+LIMIT, SIDE, CELLS = 1.5, 480, 96
+#: RGB. The critic's least value is BLUE, its greatest RED, and WHITE lies between.
+BLUE, WHITE, RED = (96, 140, 220), (255, 255, 255), (225, 110, 100)
+DATA, SAMPLE, OUTLINE = (120, 120, 120), (255, 165, 0), (0, 0, 0)
+
+
+def is_points(pl_module: LightningModule) -> bool:
+    """Whether the model's images are points: two numbers."""
+    return math.prod(getattr(pl_module, "image_shape", ())) == 2
+
+
+class Scatter(Callback):
+    """Draws samples, data and the critic's surface every k steps; does nothing for models of images.
+
+    As PNG in `samples/` under the trainer's default_root_dir (a GIF of them when `fit` ends), and to Weights & Biases
+    and TensorBoard at x = global_step. `test` draws one picture. Where the data module knows its centres, it logs
+    `modes_covered` and `high_quality` (see zoo.modes.ModeCoverage) under `val/` and `test/`.
+
+    Args:
+        every_n_steps: steps between pictures; the first step and the last are drawn too.
+        num_points: how many samples, and how many training points at most; the samples' latents never change.
+        gif: write `training.gif` at the end.
+        seed: of the latents.
+    """
+
+    def __init__(self, every_n_steps: int = 500, num_points: int = 1000, gif: bool = True, seed: int = 0) -> None:
+        if every_n_steps < 1 or num_points < 1:
+            raise ValueError(f"every_n_steps and num_points must be at least 1, got {every_n_steps} and {num_points}")
+        self.every_n_steps, self.num_points, self.gif, self.seed = every_n_steps, num_points, gif, seed
+        self.coverage: ModeCoverage | None = None
+
+    # -- pictures --
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Draws when the step is due."""
+        step = trainer.global_step
+        if step % self.every_n_steps == 0 or step == 1 or step == trainer.max_steps:
+            self.draw(trainer, pl_module, f"step_{step:07d}")
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws the tested generator."""
+        self.draw(trainer, pl_module, "test")
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Strings the pictures together."""
+        fast = trainer.fast_dev_run  # type: ignore[attr-defined]
+        if self.gif and is_points(pl_module) and trainer.is_global_zero and not fast:
+            write_gif(samples_folder(trainer))
+
+    def draw(self, trainer: Trainer, pl_module: LightningModule, name: str) -> None:
+        """One picture to every place; only rank 0 draws."""
+        if not (trainer.is_global_zero and is_points(pl_module)):
+            return
+        samples = pl_module.sample(self.num_points, torch.Generator().manual_seed(self.seed)).flatten(1).cpu()
+        train = getattr(trainer.datamodule, "splits", {}).get("train")  # type: ignore[attr-defined]
+        data = samples[:0] if train is None else evenly(train.images, self.num_points).flatten(1)
+        picture = scatter_picture(samples, data, critic_surface(pl_module))
+        picture.save(samples_folder(trainer) / f"{name}.png")
+        step = trainer.global_step
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_image("samples", [picture], step=step, caption=[f"step {step}"])
+            elif isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("samples", np.asarray(picture), step, dataformats="HWC")
+
+    # -- scores --
+
+    def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forgets the last evaluation."""
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        known = is_points(pl_module) and hasattr(data, "centres")
+        self.coverage = ModeCoverage(data.centres, data.std).to(pl_module.device) if known else None
+
+    def count(self, outputs: Any) -> None:
+        """Adds a batch of samples."""
+        if self.coverage is not None and isinstance(outputs, Tensor):
+            self.coverage.update(outputs)
+
+    def finish(self, pl_module: LightningModule, stage: str) -> None:
+        """Logs the scores; a ModelCheckpoint may monitor them."""
+        if self.coverage is not None and self.coverage.update_called:
+            for name, value in self.coverage.compute().items():
+                pl_module.log(f"{stage}/{name}", value)
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begins a validation."""
+        self.begin(trainer, pl_module)
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
+    ) -> None:
+        """Counts the fakes made for the batch."""
+        self.count(outputs)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Ends a validation."""
+        self.finish(pl_module, "val")
+
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begins a test."""
+        self.begin(trainer, pl_module)
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
+    ) -> None:
+        """Counts the fakes made for the batch."""
+        self.count(outputs)
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Ends a test."""
+        self.finish(pl_module, "test")
+
+
+def evenly(points: Tensor, count: int) -> Tensor:
+    """At most `count` of the points, evenly chosen: they may lie in the order of their modes."""
+    return points[torch.linspace(0, len(points) - 1, min(count, len(points))).round().long()]
+
+
+@torch.no_grad()
+def critic_surface(pl_module: LightningModule) -> Tensor | None:
+    """The critic's value at the middle of every cell, float [CELLS, CELLS], rows from the top down.
+
+    None for a critic that sees its batch as a whole: of a single place it has no opinion.
+    """
+    critic = pl_module.critic
+    if getattr(pl_module, "critic_mixes_samples", False):
+        return None
+    x = ((torch.arange(CELLS) + 0.5) / CELLS * 2 - 1) * LIMIT
+    places = torch.stack([x.repeat(CELLS), x.flip(0).repeat_interleave(CELLS)], dim=1)
+    was_training = critic.training
+    try:
+        critic.eval()
+        values = critic(places.view(-1, *pl_module.image_shape).to(pl_module.device, pl_module.dtype))
+    finally:
+        critic.train(was_training)
+    return values.float().cpu().view(CELLS, CELLS)
+
+
+def scatter_picture(samples: Tensor, data: Tensor, surface: Tensor | None) -> Image.Image:
+    """Samples [N, 2] as orange dots, over data [M, 2] as grey ones, over the critic's surface in blue and red.
+
+    Critics of different losses have different scales, and some no zero: white is the middle of the values at hand.
+    """
+    pixels = np.full((SIDE, SIDE, 3), WHITE, np.uint8) if surface is None else heat_map(surface)
+    stamp(pixels, data, 1.5, DATA)
+    stamp(pixels, samples, 2.5, OUTLINE)
+    stamp(pixels, samples, 1.5, SAMPLE)
+    return Image.fromarray(pixels)
+
+
+def heat_map(surface: Tensor) -> np.ndarray:
+    """Values [H, W] as uint8 [SIDE, SIDE, 3]: blue for the least, white for the middle, red for the greatest."""
+    values = np.nan_to_num(surface.numpy().astype(np.float32), posinf=0, neginf=0)
+    values = (values - values.min()) / max(float(np.ptp(values)), 1e-12)
+    smooth = np.asarray(Image.fromarray(values).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+    scale = np.array([BLUE, WHITE, RED], np.float32)
+    return np.stack([np.interp(smooth, [0, 0.5, 1], colour) for colour in scale.T], axis=2).round().astype(np.uint8)
+
+
+def pixel(points: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns, int [N], of points [N, 2]; those outside of the picture are left out."""
+    inside = points[(points.abs() < LIMIT).all(dim=1)].double().numpy()
+    column, row = ((sign * inside[:, axis] / LIMIT + 1) * (SIDE / 2) for axis, sign in ((0, 1), (1, -1)))
+    return np.floor(row).astype(int).clip(0, SIDE - 1), np.floor(column).astype(int).clip(0, SIDE - 1)
+
+
+def stamp(pixels: np.ndarray, points: Tensor, radius: float, colour: tuple[int, int, int]) -> None:
+    """Draws a disk of that radius, in pixels, at every point, into uint8 [SIDE, SIDE, 3]."""
+    reach = np.arange(-math.ceil(radius), math.ceil(radius) + 1)
+    down, right = (offset[np.add.outer(reach**2, reach**2) <= radius**2] for offset in np.meshgrid(reach, reach))
+    row, column = pixel(points)
+    rows, columns = np.add.outer(row, down).ravel(), np.add.outer(column, right).ravel()
+    within = (rows >= 0) & (rows < SIDE) & (columns >= 0) & (columns < SIDE)
+    pixels[rows[within], columns[within]] = colour

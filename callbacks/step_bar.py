@@ -1,0 +1,77 @@
+"""A progress bar that counts steps, not batches of an epoch."""
+
+import sys
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
+from tqdm import tqdm
+
+from zoo.loop import AdversarialLoop
+
+
+class StepBar(ProgressBar):
+    """One line: step of max_steps, steps/s, and the newest logged losses and images/s.
+
+    Args:
+        refresh_seconds: how often the line is drawn on a terminal; a log file gets a line every 30 seconds.
+    """
+
+    def __init__(self, refresh_seconds: float = 0.5) -> None:
+        super().__init__()
+        self.seconds = refresh_seconds if sys.stderr.isatty() else 30.0
+        self.bar: tqdm[Any] | None = None
+        self.enabled = True
+
+    def disable(self) -> None:
+        """Lightning calls this on every rank but 0."""
+        self.enabled = False
+
+    def enable(self) -> None:
+        """Undoes `disable`."""
+        self.enabled = True
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Opens the bar where a resumed run left off."""
+        total = trainer.estimated_stepping_batches
+        self.bar = tqdm(
+            total=None if total == float("inf") else int(total),
+            initial=trainer.global_step,
+            desc=type(pl_module).__name__,
+            unit="step",
+            mininterval=self.seconds,
+            disable=not self.enabled,
+            dynamic_ncols=True,
+        )
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """One more step."""
+        if self.bar is None:
+            return
+        assert isinstance(pl_module, AdversarialLoop)
+        if pl_module.is_logged_step:
+            newest = trainer.callback_metrics
+            shown = {
+                "critic": newest.get("train/critic_loss"),
+                "generator": newest.get("train/generator_loss"),
+                "images/s": newest.get("images_per_second"),
+            }
+            values = {name: f"{float(value):.4g}" for name, value in shown.items() if value is not None}
+            self.bar.set_postfix(values, refresh=False)
+        self.bar.update(trainer.global_step - self.bar.n)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leaves the last line standing."""
+        self.close()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Lets the error begin on a line of its own."""
+        self.close()
+
+    def close(self) -> None:
+        """Closes the bar if it is open."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None

@@ -1,0 +1,84 @@
+"""The recipes: one YAML file each, found by name from any directory."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """All recipes, in alphabetical order."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def find(config: str) -> Path:
+    """The file that `config` means: a path, or the name of a recipe. ValueError where it is neither."""
+    path = Path(config)
+    if path.is_file():
+        return path
+    if config in names():
+        return FOLDER / f"{config}.yaml"
+    raise ValueError(f"no file and no recipe is called {config!r}; the recipes are: {', '.join(names())}")
+
+
+def check(path: Path) -> Path:
+    """The same path. ValueError where the file is no YAML mapping."""
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path}: holds no settings, such as `trainer: {{max_steps: 100}}`")
+    return path
+
+
+def build(part: dict[str, Any], **extra: Any) -> Any:
+    """The object of a `class_path` and its `init_args`."""
+    module, name = part["class_path"].rsplit(".", 1)
+    cls = getattr(importlib.import_module(module), name)
+    return cls(**part.get("init_args", {}), **extra)
+
+
+def describe(name: str) -> dict[str, Any]:
+    """One recipe as a row: name, model, data, paper, and parameter counts of the model it builds.
+
+    Counts are weights and running statistics, as in Keras' summary; the `trainable` ones are the weights alone.
+    """
+    from zoo.networks import count_parameters
+
+    recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    data = build(recipe["data"])
+    model = build(recipe["model"], **({"image_shape": data.image_shape} if takes_images(recipe["model"]) else {}))
+    return {
+        "name": name,
+        "model": type(model).__name__,
+        "data": type(data).__name__.removesuffix("DataModule"),
+        "paper": model.paper,
+        "generator_parameters": count_parameters(model.generator),
+        "critic_parameters": count_parameters(model.critic),
+        "prior_parameters": count_parameters(model.prior),
+        "generator_trainable": sum(p.numel() for p in model.generator.parameters()),
+        "critic_trainable": sum(p.numel() for p in model.critic.parameters()),
+    }
+
+
+def takes_images(model: dict[str, Any]) -> bool:
+    """Whether the recipe leaves the image shape to the data module."""
+    return "image_shape" not in model.get("init_args", {})
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Rows as aligned text."""
+    columns = ["name", "model", "data", "paper", "generator_parameters", "critic_parameters", "prior_parameters"]
+    titles = [column.replace("_parameters", "") for column in columns]
+    cells = [titles] + [[f"{row[c]:,}" if isinstance(row[c], int) else row[c] for c in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    lines = []
+    for line in cells:
+        left = [cell.ljust(width) for cell, width in zip(line[:4], widths[:4], strict=True)]
+        right = [cell.rjust(width) for cell, width in zip(line[4:], widths[4:], strict=True)]
+        lines.append("  ".join(left + right))
+    return "\n".join(lines)

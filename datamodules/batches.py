@@ -1,0 +1,121 @@
+"""Index batches cut from a stream of shuffled epochs, and the in-memory images they index.
+
+No per-image Python: one item of the loader is one training step, a single fancy index into a uint8 tensor.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+
+class Images(NamedTuple):
+    """Images, uint8 [N, C, H, W] in 0..255, and their labels, int64 [N]; indexing either needs no copy of the rest."""
+
+    images: Tensor
+    labels: Tensor
+
+    def take(self, index: Tensor) -> "Images":
+        """The images and labels at `index`, int64 [M] or bool [N]."""
+        return Images(self.images[index], self.labels[index])
+
+
+class ImageDataset(Dataset[Images]):
+    """Images indexed by a whole batch at a time: `dataset[index]` with `index` int64 [M] gives M images."""
+
+    def __init__(self, data: Images) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data.images)
+
+    def __getitem__(self, index: Tensor) -> Images:
+        return self.data.take(index)
+
+
+def seeded(purpose: str, *key: int) -> torch.Generator:
+    """A CPU generator that is a function of `key` alone, and differs from that for any other purpose."""
+    state = np.random.SeedSequence((crc32(purpose.encode()), *key)).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]))
+
+
+class ShuffledSteps(DistributedSampler[Tensor]):
+    """The index batch of every training step, as a function of (seed, step) alone.
+
+    Steps follow each other through epochs: step s is batch s % len(self) of epoch s // len(self), and the order within
+    an epoch is a permutation drawn from (seed, epoch). So a run resumed at step s sees exactly what it would have seen.
+    Rank r takes every world-th image of the global batch, beginning at r: two ranks of B images see, critic batch
+    by critic batch, what one rank of 2B images sees. The incomplete batch at an epoch's end is dropped.
+
+    It is a DistributedSampler only because that is how Lightning knows that the ranks already have their shares.
+
+    Args:
+        size: images in the data set.
+        per_step: images that one rank consumes in one training step.
+        seed: the run's seed.
+        rank: this process, of `world`.
+        world: number of processes.
+        first_step: called whenever an epoch begins: the number of steps taken so far.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        per_step: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        first_step: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self.size, self.global_step_size, self.seed = size, per_step * world, seed
+        self.rank, self.num_replicas, self.first_step = rank, world, first_step
+
+    def __len__(self) -> int:
+        return self.size // self.global_step_size
+
+    def set_epoch(self, epoch: int) -> None:
+        """Nothing: the epoch follows from the step, also where Lightning's own count differs (limit_train_batches)."""
+
+    def order(self, epoch: int) -> Tensor:
+        """The permutation of one epoch, int64 [size]."""
+        return torch.randperm(self.size, generator=seeded("order", self.seed, epoch))
+
+    def __iter__(self) -> Iterator[Tensor]:
+        first, order, order_of = self.first_step(), torch.empty(0), -1
+        for step in range(first, first + len(self)):
+            epoch, batch = divmod(step, len(self))
+            if epoch != order_of:
+                order, order_of = self.order(epoch), epoch
+            begin = batch * self.global_step_size
+            yield order[begin + self.rank : begin + self.global_step_size : self.num_replicas]
+
+
+class OrderedBatches(DistributedSampler[Tensor]):
+    """Every image once, in order; rank r takes every world-th, nothing is repeated, shares differ by one at most."""
+
+    def __init__(self, size: int, batch_size: int, rank: int = 0, world: int = 1) -> None:
+        self.batches = torch.arange(rank, size, world).split(batch_size) if rank < size else ()
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Nothing: the order is always the same."""
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.batches)
+
+
+def batch_loader(data: Images, sampler: DistributedSampler[Tensor], num_workers: int) -> DataLoader[Images]:
+    """A DataLoader whose items are whole batches of `data`, cut by `sampler`'s index tensors."""
+    return DataLoader(
+        ImageDataset(data),
+        batch_size=None,
+        sampler=sampler,
+        num_workers=num_workers,
+        pin_memory=torch.cuda.is_available(),
+    )

@@ -1,0 +1,158 @@
+"""What all image data modules share: splits, loaders, scaling and flips. A data set adds where its images come from."""
+
+import os
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from datamodules.batches import Images, OrderedBatches, ShuffledSteps, batch_loader, seeded
+
+
+class DataError(RuntimeError):
+    """Data that is missing or wrong. The message is one line: which file or folder, what is wrong, what to do."""
+
+
+def default_data_dir() -> Path:
+    """The environment variable GANZOO_DATA, else `data` in the current directory."""
+    return Path(os.environ.get("GANZOO_DATA") or "data")
+
+
+def to_unit_range(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """uint8 0..255 to `dtype` in [-1, 1], by x / 127.5 - 1; floats are in their range already, only `dtype` changes."""
+    if images.is_floating_point():
+        return images.to(dtype)
+    return images.to(dtype).div_(127.5).sub_(1.0)
+
+
+class ImageDataModule(LightningDataModule):
+    """Images in memory as uint8, cut into batches by index, scaled and flipped on the batch, on the device.
+
+    Data that is no picture, as points in the plane are, may be float in [-1, 1] instead: it is not scaled.
+
+    A training batch holds `batch_size` images for each critic update that the model makes in one training step
+    (its `batches_per_step`, 1 for modules that have none). Batches are (images, labels): images float [M, C, H, W]
+    in [-1, 1], labels int64 [M].
+
+    The order of the training images comes from (seed, epoch), flips from (seed, rank, step), where the seed is that of
+    `seed_everything`, 0 without one.
+
+    Args:
+        batch_size: images per critic update and process.
+        data_dir: folder that holds the data sets; by default $GANZOO_DATA, else `data`.
+        flip: mirror each training image left to right with probability 1/2.
+        num_workers: worker processes of the loaders; indexing is so cheap that 0 is best on most machines.
+        predict_samples: how many images `predict` makes.
+    """
+
+    #: Which classifier scores this data set.
+    scorer: str
+    #: Number of classes of the labels.
+    num_classes: int
+
+    def __init__(
+        self,
+        batch_size: int = 64,
+        data_dir: str | None = None,
+        flip: bool = False,
+        num_workers: int = 0,
+        predict_samples: int = 64,
+    ) -> None:
+        super().__init__()
+        for name, value in (("batch_size", batch_size), ("predict_samples", predict_samples)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if num_workers < 0:
+            raise ValueError(f"num_workers must be at least 0, got {num_workers}")
+        self.batch_size, self.flip, self.num_workers = batch_size, flip, num_workers
+        self.predict_samples = predict_samples
+        self.data_dir = Path(data_dir) if data_dir else default_data_dir()
+        self.splits: dict[str, Images] = {}
+
+    # -- what a data set must say --
+
+    @property
+    @abstractmethod
+    def image_shape(self) -> tuple[int, int, int]:
+        """(channels, height, width) of every image; known before anything is read."""
+
+    @abstractmethod
+    def load(self) -> dict[str, Images]:
+        """The splits `train`, `val` and `test`. Raises DataError."""
+
+    # -- what no data set changes --
+
+    def setup(self, stage: str | None = None) -> None:
+        """Loads the images once, whatever the stage."""
+        if not self.splits:
+            self.splits = self.load()
+
+    def train_dataloader(self) -> DataLoader[Images]:
+        """One item per training step: `batches_per_step x batch_size` images."""
+        trainer, data = self.trainer, self.splits["train"]
+        assert trainer is not None, "a training loader needs a Trainer: it is cut to the model's critic steps"
+        per_step = self.batch_size * getattr(trainer.lightning_module, "batches_per_step", 1)
+        if per_step * trainer.world_size > len(data.images):
+            raise DataError(
+                f"{type(self).__name__}: one training step needs {per_step * trainer.world_size} images "
+                f"(batch_size {self.batch_size} x {per_step // self.batch_size} critic steps x {trainer.world_size} "
+                f"processes) but there are {len(data.images)}: lower --data.init_args.batch_size"
+            )
+        sampler = ShuffledSteps(
+            len(data.images),
+            per_step,
+            run_seed(),
+            trainer.global_rank,
+            trainer.world_size,
+            first_step=lambda: trainer.global_step * trainer.accumulate_grad_batches,
+        )
+        return batch_loader(data, sampler, self.num_workers)
+
+    def ordered_loader(self, data: Images) -> DataLoader[Images]:
+        """Every image of `data` once across the processes, in order."""
+        trainer = self.trainer
+        rank, world = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        return batch_loader(data, OrderedBatches(len(data.images), self.batch_size, rank, world), self.num_workers)
+
+    def val_dataloader(self) -> DataLoader[Images]:
+        """Held-out images that choose checkpoints."""
+        return self.ordered_loader(self.splits["val"])
+
+    def test_dataloader(self) -> DataLoader[Images]:
+        """Held-out images that are looked at last."""
+        return self.ordered_loader(self.splits["test"])
+
+    def predict_dataloader(self) -> DataLoader[Tensor]:
+        """Numbers 0 .. predict_samples - 1 in batches: the model makes one image for each."""
+        return DataLoader(torch.arange(self.predict_samples), batch_size=self.batch_size)  # type: ignore[arg-type]
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Scales images that are uint8 to [-1, 1] and, in training, flips half of them; leaves anything else alone."""
+        if not isinstance(batch, Images) or self.trainer is None:
+            return batch
+        images = batch.images
+        if self.flip and self.trainer.training:
+            generator = seeded("flip", run_seed(), self.trainer.global_rank, self.trainer.global_step)
+            mirrored = torch.rand(len(images), generator=generator) < 0.5
+            images = torch.where(mirrored.to(images.device).view(-1, 1, 1, 1), images.flip(-1), images)
+        dtype = self.trainer.lightning_module.dtype
+        assert isinstance(dtype, torch.dtype)
+        return to_unit_range(images, dtype), batch.labels
+
+
+def run_seed() -> int:
+    """The seed given to `seed_everything`, which Lightning also hands to the processes it starts; 0 without one."""
+    return int(os.environ.get("PL_GLOBAL_SEED", 0))
+
+
+def held_out(data: Images, **sizes: int) -> dict[str, Images]:
+    """Splits `data` at random, always in the same way: `held_out(data, val=500, test=500)`, the rest is `train`."""
+    order = torch.randperm(len(data.images), generator=seeded("split"))
+    splits = {}
+    for name, size in sizes.items():
+        splits[name], order = data.take(order[:size].sort().values), order[size:]
+    return {"train": data.take(order.sort().values)} | splits

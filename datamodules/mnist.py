@@ -1,0 +1,140 @@
+"""MNIST (LeCun, Cortes and Burges 1998): 70,000 handwritten digits of 28x28, read from torchvision's file layout."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from datamodules.batches import Images
+from datamodules.idx import REMEDY, file_bytes, idx_file, read_idx
+from datamodules.images import DataError, ImageDataModule, held_out
+
+SIZE = 28
+#: md5 of the four uncompressed files.
+MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+SOURCE = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+
+
+class MNISTDataModule(ImageDataModule):
+    """MNIST, grey: 55,000 train, 5,000 val, 10,000 test (the official test set).
+
+    The validation images are drawn at random from the 60,000 official training images, always the same ones for one
+    `val_size`, whatever the seed. The files are `<data_dir>/MNIST/raw/{train,t10k}-{images-idx3,labels-idx1}-ubyte`,
+    each as it is or compressed (.gz). All four are checked when they are read.
+
+    Args:
+        image_size: height and width; other sizes than 28 are resized bilinearly, with antialiasing.
+        val_size: how many of the training images are held out for validation.
+        download: fetch the files if any is missing.
+        check_md5: accept the original files only; without it, any files of the same layout and any count.
+        **kwargs: see ImageDataModule.
+    """
+
+    scorer = "mnist"
+    num_classes = 10
+
+    def __init__(
+        self,
+        image_size: int = SIZE,
+        val_size: int = 5000,
+        download: bool = False,
+        check_md5: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        for name, value in (("image_size", image_size), ("val_size", val_size)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.image_size, self.val_size, self.download, self.check_md5 = image_size, val_size, download, check_md5
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(1, image_size, image_size)."""
+        return 1, self.image_size, self.image_size
+
+    @property
+    def folder(self) -> Path:
+        """Where the four files are."""
+        return self.data_dir / "MNIST" / "raw"
+
+    def prepare_data(self) -> None:
+        """Downloads the files if that was asked for and one is missing. Raises DataError if they cannot be had."""
+        if not self.download or not self.missing():
+            return
+        from torchvision.datasets import MNIST  # costs seconds: paid only by those who download
+
+        try:
+            MNIST(str(self.data_dir), download=True)
+        except (RuntimeError, OSError) as error:
+            name = (self.missing() or list(MD5))[0]
+            urls = " or ".join(f"{mirror}{name}.gz" for mirror in MNIST.mirrors)
+            raise DataError(
+                f"{self.folder / name}: cannot be downloaded ({' '.join(str(error).split())}); "
+                f"fetch {urls} by hand and put it, packed or unpacked, into {self.folder}"
+            ) from error
+
+    def missing(self) -> list[str]:
+        """The files that are not there, or only as a .gz that an interrupted download left incomplete."""
+
+        def is_there(path: Path) -> bool:
+            try:
+                return path.is_file() or bool(file_bytes(path.with_name(path.name + ".gz")))
+            except DataError:
+                return False
+
+        return [name for name in MD5 if not is_there(self.folder / name)]
+
+    def load(self) -> dict[str, Images]:
+        """Reads and checks the four files. Raises DataError."""
+        train, test = self.read("train"), self.read("t10k")
+        if self.val_size >= len(train.images):
+            raise DataError(
+                f"{self.folder}: {len(train.images)} training images cannot give {self.val_size} for validation; "
+                "lower --data.init_args.val_size"
+            )
+        return held_out(train, val=self.val_size) | {"test": test}
+
+    def read(self, part: str) -> Images:
+        """The images and labels of one part, `train` or `t10k`, in the files' order. Raises DataError."""
+        images_file, labels_file = self.find(f"{part}-images-idx3-ubyte"), self.find(f"{part}-labels-idx1-ubyte")
+        images = read_idx(images_file, (SIZE, SIZE), self.md5(images_file))
+        labels = read_idx(labels_file, (), self.md5(labels_file))
+        if len(images) != len(labels):
+            raise DataError(
+                f"{labels_file}: {len(labels)} labels for the {len(images)} images of {images_file.name}; "
+                "replace both by good copies"
+            )
+        if (largest := int(labels.max())) >= self.num_classes:
+            raise DataError(f"{labels_file}: has a label {largest}, but digits are 0..9; {REMEDY}")
+        return Images(resized(images.unsqueeze(1), self.image_size), labels.long())
+
+    def find(self, name: str) -> Path:
+        """The file of that name, or its .gz. Raises DataError."""
+        path = self.folder / name
+        if (found := idx_file(path)) is None:
+            raise DataError(
+                f"{path}: not found, nor {name}.gz; set --data.init_args.download=true, or fetch {SOURCE}{name}.gz and "
+                "put it there, or point --data.init_args.data_dir (or $GANZOO_DATA) to the folder that holds MNIST/raw"
+            )
+        return found
+
+    def md5(self, path: Path) -> str | None:
+        """What the uncompressed file must hash to, None if that is not checked."""
+        return MD5[path.name.removesuffix(".gz")] if self.check_md5 else None
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """uint8 [N, C, H, W] resized bilinearly, with antialiasing, to uint8 [N, C, size, size]."""
+    if images.shape[-2:] == (size, size):
+        return images
+    out = torch.empty(*images.shape[:2], size, size, dtype=torch.uint8)
+    for target, source in zip(out.split(1000), images.split(1000), strict=True):  # in parts: floats are 4 times as big
+        target.copy_(interpolate(source.float(), size=size, mode="bilinear", antialias=True).round())
+    return out

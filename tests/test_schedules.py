@@ -1,0 +1,173 @@
+"""Schedules against the published loops, transcribed line by line."""
+
+import itertools
+import json
+import random
+
+import pytest
+
+from zoo.schedules import SCHEDULES, Alternate, MNISTThreshold, ToyThreshold
+
+
+def published_toy(gloss, epochs, batches):
+    """dg_toy.py: its variables after each of 5 moves of each batch."""
+    trace = []
+    thres = 1.0
+    count = 0
+    t1 = 0.73
+    for _ in range(epochs):
+        if count < -1000:
+            t1 = max(t1 - 0.005, 0.70)
+        for _ in range(batches):
+            if count > 10:
+                thres = min(thres + 0.01, 1.0)
+                count = 0
+            if count < -150 and thres > t1:
+                thres = max(thres - 0.001, t1)
+                count = 0
+            for _ in range(5):
+                if next(gloss) > thres:
+                    moved = True
+                    count += 1
+                else:
+                    moved = False
+                    count -= 1
+                trace.append((moved, {"threshold": thres, "floor": t1, "balance": count}))
+    return trace
+
+
+def published_mnist(gloss, epochs, batches):
+    """dg_mnist.py; its count2 counts the critic's moves downwards."""
+    trace = []
+    thres = 1.0
+    count1 = 0
+    count2 = 0
+    t1 = 0.70
+    for _ in range(epochs):
+        for _ in range(batches):
+            if count1 > 3:
+                thres = min(thres + 0.003, 1.0)
+                count1 = 0
+            if count2 < -1:
+                thres = max(thres - 0.003, t1)
+                count2 = 0
+            for _ in range(5):
+                if next(gloss) > thres:
+                    moved = True
+                    count1 += 1
+                    count2 = 0
+                else:
+                    moved = False
+                    count2 -= 1
+                    count1 = 0
+                trace.append((moved, {"threshold": thres, "generator_run": count1, "critic_run": -count2}))
+    return trace
+
+
+def play(schedule, gloss, epochs, batches):
+    trace = []
+    for _ in range(epochs):
+        schedule.begin_epoch()
+        for _ in range(batches):
+            schedule.begin_batch()
+            for _ in range(schedule.moves):
+                moved = schedule.moves_generator(next(gloss))
+                trace.append((moved, schedule.state_dict()))
+    return trace
+
+
+def uniform_losses(seed, low, high):
+    rng = random.Random(seed)
+    while True:
+        yield rng.uniform(low, high)
+
+
+PUBLISHED = {ToyThreshold: published_toy, MNISTThreshold: published_mnist}
+RANGES = [(0.5, 0.9), (0.6, 1.05), (0.9, 1.2), (1.1, 1.5), (0.3, 0.65)]
+
+
+@pytest.mark.parametrize("schedule", PUBLISHED)
+@pytest.mark.parametrize("losses", RANGES)
+@pytest.mark.parametrize("seed", range(3))
+def test_thresholds_are_the_published_loop(schedule, losses, seed):
+    expected = PUBLISHED[schedule](uniform_losses(seed, *losses), 40, 8)
+    actual = play(schedule(), uniform_losses(seed, *losses), 40, 8)
+    assert actual == expected  # to the last bit
+
+
+@pytest.mark.parametrize("schedule", PUBLISHED)
+def test_the_threshold_follows_a_strong_player_down_and_up(schedule):
+    weak_then_strong_critic = itertools.chain([0.0] * 2000, uniform_losses(0, 1.1, 1.5))
+    trace = play(schedule(), weak_then_strong_critic, 20, 40)
+    thresholds = [state["threshold"] for _, state in trace]
+    assert {moved for moved, _ in trace[:2000]} == {False}
+    assert {moved for moved, _ in trace[2000:]} == {True}
+    assert thresholds[1999] < 1 == thresholds[-1]
+
+
+def test_toy_with_a_hopeless_critic_ends_at_its_lowest_floor():
+    """With the critic always chosen, the floor 0.73 first drops at epoch 1072 and ends at 0.70."""
+    trace = play(ToyThreshold(), itertools.repeat(0.0), 1400, 8)
+    floors = [trace[40 * epoch][1]["floor"] for epoch in range(1400)]
+    assert floors[1071] == 0.73
+    assert floors[1072] == pytest.approx(0.725)
+    assert trace[-1][1]["floor"] == trace[-1][1]["threshold"] == 0.70
+
+
+def test_equal_to_the_threshold_is_the_critic_s_move():
+    for schedule in (ToyThreshold(), MNISTThreshold()):
+        assert not schedule.moves_generator(1.0)
+        assert schedule.moves_generator(1.0 + 1e-9)
+
+
+def test_mnist_runs_are_looked_at_between_batches_only():
+    schedule = MNISTThreshold()
+    for _ in range(9):
+        schedule.moves_generator(0.0)
+    assert schedule.threshold == 1.0
+    schedule.begin_batch()
+    assert schedule.threshold == pytest.approx(0.997)
+    assert schedule.critic_run == 0
+
+
+@pytest.mark.parametrize("critic_steps", [1, 2, 5])
+def test_alternate_is_critic_steps_then_one(critic_steps):
+    trace = [moved for moved, _ in play(Alternate(critic_steps), itertools.repeat(0.0), 1, 3)]
+    assert trace == ([False] * critic_steps + [True]) * 3
+
+
+def test_alternate_needs_a_critic_step():
+    with pytest.raises(ValueError, match="critic_steps must be at least 1, got 0"):
+        Alternate(0)
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("made", [1, 7, 33, 250])
+def test_a_restored_schedule_goes_on_as_if_never_stopped(name, made):
+    losses, begun, unbroken = uniform_losses(made, 0.6, 1.05), SCHEDULES[name](), SCHEDULES[name]()
+    for number in range(made):
+        loss = next(losses)
+        if number % 5 == 0:
+            begun.begin_batch()
+            unbroken.begin_batch()
+        assert begun.moves_generator(loss) == unbroken.moves_generator(loss)
+    state = json.loads(json.dumps(begun.state_dict()))  # plain numbers survive any format
+    assert all(type(value) in (int, float) for value in state.values())
+    restored = SCHEDULES[name]()
+    restored.load_state_dict(state)
+    rest = [next(losses) for _ in range(500)]
+    assert play(restored, iter(rest), 10, 2) == play(unbroken, iter(rest), 10, 2)
+
+
+def test_a_state_is_a_copy():
+    schedule = ToyThreshold()
+    state = schedule.state_dict()
+    schedule.moves_generator(0.0)
+    assert state["balance"] == 0
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_another_schedule_s_state_is_refused(name):
+    schedule = SCHEDULES[name]()
+    with pytest.raises(ValueError, match=f"{type(schedule).__name__} has state .*, not wrong"):
+        schedule.load_state_dict({"wrong": 1})

@@ -1,0 +1,8 @@
+"""The zoo: every model by name."""
+
+from zoo.deligan import DeLiGAN
+from zoo.gan import GAN
+from zoo.wgan import WGAN
+from zoo.wgan_gp import WGANGP
+
+__all__ = ["GAN", "WGAN", "WGANGP", "DeLiGAN"]

@@ -1,0 +1,126 @@
+"""The GAN of 2014, from which every other model derives. The loop itself is in zoo/loop.py."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from zoo import losses
+from zoo.loop import AdversarialLoop
+from zoo.networks import NETWORKS, build, mixes_samples
+from zoo.optimizers import OptimizerConfig, build_optimizer, check_optimizer
+from zoo.priors import PRIORS, Prior
+from zoo.schedules import SCHEDULES, Alternate
+
+ADAM: OptimizerConfig = {"name": "adam", "lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-7}
+
+
+class GAN(AdversarialLoop):
+    """Generative adversarial network with the non-saturating generator loss (arXiv:1406.2661).
+
+    A paper may change the losses (`critic_loss`, `generator_loss`, `constrain_critic`) and what is built
+    (`build_prior`, `build_generator`, `build_critic`); nothing else.
+
+    Args:
+        image_shape: (C, H, W); the command line takes it from the data module.
+        network: which pair of networks, a key of `zoo.networks.NETWORKS`.
+        generator_options: what the generator takes beside latent_dim and image_shape.
+        critic_options: what the critic takes beside image_shape.
+        prior: where latents come from, a key of `zoo.priors.PRIORS`.
+        prior_options: what the prior takes beside its dimension.
+        latent_dim: D.
+        schedule: who moves when, a key of `zoo.schedules.SCHEDULES`.
+        critic_steps: critic updates in one step of the schedule `alternate`.
+        generator_optimizer: for the generator and the prior: a dictionary with name (adam, rmsprop, sgd), lr, ...
+        critic_optimizer: for the critic.
+    """
+
+    paper: ClassVar[str] = "arXiv:1406.2661"
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (1, 28, 28),
+        network: str = "mlp",
+        generator_options: dict[str, Any] | None = None,
+        critic_options: dict[str, Any] | None = None,
+        prior: str = "normal",
+        prior_options: dict[str, Any] | None = None,
+        latent_dim: int = 100,
+        schedule: str = "alternate",
+        critic_steps: int = 1,
+        generator_optimizer: OptimizerConfig = ADAM,
+        critic_optimizer: OptimizerConfig = ADAM,
+    ) -> None:
+        super().__init__()
+        for name, key, table in (
+            ("network", network, NETWORKS),
+            ("prior", prior, PRIORS),
+            ("schedule", schedule, SCHEDULES),
+        ):
+            if key not in table:
+                raise ValueError(f"{name} must be one of {', '.join(table)}; got {key!r}")
+        for name, value in (("latent_dim", latent_dim), ("critic_steps", critic_steps)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if schedule != "alternate" and critic_steps != 1:
+            raise ValueError(f"schedule {schedule} chooses for itself who moves: critic_steps must be 1")
+        check_optimizer(generator_optimizer, "generator_optimizer")
+        check_optimizer(critic_optimizer, "critic_optimizer")
+        self.save_hyperparameters()  # the subclass's arguments too
+        self.hparams["image_shape"] = list(image_shape)  # hparams.yaml has no tuples
+        self.image_shape, self.network, self.latent_dim = tuple(image_shape), network, latent_dim
+        self.generator_options, self.critic_options = generator_options or {}, critic_options or {}
+        self.prior_name, self.prior_options = prior, prior_options or {}
+        self.optimizer_configs = critic_optimizer, generator_optimizer
+        self.critic_steps = critic_steps
+        self.schedule = Alternate(critic_steps) if schedule == "alternate" else SCHEDULES[schedule]()
+        self.prior, self.generator, self.critic = self.build_prior(), self.build_generator(), self.build_critic()
+        self.critic_mixes_samples = mixes_samples(self.critic)
+
+    # -- what a paper may change --
+
+    def build_prior(self) -> Prior:
+        """The module that latents come from."""
+        return build(PRIORS[self.prior_name], self.latent_dim, options=self.prior_options)
+
+    def build_generator(self) -> nn.Module:
+        """Latents [N, D] to images [N, C, H, W]."""
+        pair = NETWORKS[self.network]
+        return build(pair.generator, self.latent_dim, self.image_shape, options=self.generator_options)
+
+    def build_critic(self) -> nn.Module:
+        """Images [N, C, H, W] to outputs [N]."""
+        return build(NETWORKS[self.network].critic, self.image_shape, options=self.critic_options)
+
+    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the critic minimises. `fake` carries no graph."""
+        return losses.logistic_critic(*self.judge(real, fake))
+
+    def generator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the generator minimises, the prior's penalty aside."""
+        return losses.logistic_generator(self.critic(fake))
+
+    # -- what no paper changes --
+
+    def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The critic's outputs on both, in one pass where its samples don't see each other."""
+        if self.critic_mixes_samples:
+            return self.critic(real), self.critic(fake)
+        on_real, on_fake = self.critic(torch.cat([real, fake.to(real.dtype)])).split([len(real), len(fake)])
+        return on_real, on_fake
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Names the model, so that no other is built from its checkpoint, and keeps who moves next."""
+        checkpoint["model_class"] = type(self).__name__
+        checkpoint["schedule"] = self.schedule.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remembers how long the weights were trained, and who moves next."""
+        self.trained_steps = checkpoint["global_step"]
+        self.schedule.load_state_dict(checkpoint["schedule"])
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        """The critic's, then the generator's, which also trains the prior."""
+        players = self.critic, nn.ModuleList([self.generator, self.prior])
+        configs = zip(self.optimizer_configs, players, strict=True)
+        return [build_optimizer(config, player.parameters()) for config, player in configs]

@@ -1,0 +1,187 @@
+"""The loop that all models share: who moves, what is counted, drawn and logged.
+
+Shapes: images [N, C, H, W] in [-1, 1]; latents [N, D]; critic outputs [N].
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor, nn
+
+from zoo.priors import Prior
+from zoo.randomness import derive_seed, run_seed, seeded
+from zoo.schedules import Schedule
+
+CRITIC, GENERATOR = 0, 1  # the order of the optimizers
+
+
+class AdversarialLoop(LightningModule):
+    """Two players, one optimizer each, and a schedule that says who moves.
+
+    One training step is one round of the schedule. For `alternate` that is one generator iteration: `critic_steps`
+    critic updates, each on its own part of the batch and fresh latents, then one generator update.
+    `trainer.global_step` counts rounds. Every draw of a round comes from (seed, rank, step), so a resumed run is the
+    run that never stopped.
+    """
+
+    prior: Prior
+    generator: nn.Module
+    critic: nn.Module
+    schedule: Schedule
+    critic_steps: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.observed: dict[str, Tensor] = {}
+        self.trained_steps = 0  # of these weights, also where they were loaded for a test
+
+    @abstractmethod
+    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the critic minimises. `fake` carries no graph."""
+
+    @abstractmethod
+    def generator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        """What the generator minimises, the prior's penalty aside."""
+
+    def constrain_critic(self) -> None:
+        """Runs after each critic update."""
+
+    @property
+    def batches_per_step(self) -> int:
+        """How many batches of images one training step consumes."""
+        return self.critic_steps
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """One round, on images [critic_steps * N, C, H, W]: each critic update has its own N."""
+        parts, step = self.parts(batch), self.global_step
+        torch.manual_seed(derive_seed("step", run_seed(), self.global_rank, step))
+        if step % self.trainer.num_training_batches == 0:
+            self.schedule.begin_epoch()
+        self.schedule.begin_batch()
+        for move in range(self.schedule.moves):
+            real = parts[min(move, len(parts) - 1)]
+            # Lightning counts every optimizer's step in global_step; a round must count once: its last move does.
+            last = move == self.schedule.moves - 1
+            if self.schedule.moves_generator(self.peek(real, move) if self.schedule.reads_loss else 0.0):
+                self.move_generator(real, counted=last)
+            else:
+                self.move_critic(real, counted=last)
+        self.trained_steps = self.global_step
+        if self.is_logged_step:
+            self.observe(**self.prior.describe())
+            self.record({f"train/{name}": value for name, value in self.observed.items()})
+
+    def parts(self, batch: Any) -> tuple[Tensor, ...]:
+        """The batch's images, cut into one equal part for each critic update."""
+        images: Tensor = batch[0] if isinstance(batch, list | tuple) else batch
+        if not images.is_floating_point() or len(images) % self.critic_steps:
+            raise ValueError(
+                f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={self.critic_steps} "
+                f"of them; got {len(images)} of dtype {images.dtype}"
+            )
+        return images.chunk(self.critic_steps)
+
+    def move_critic(self, real: Tensor, counted: bool) -> None:
+        """One critic update; the generator's graph is not even built."""
+        with torch.no_grad():
+            fake = self.generator(self.prior(len(real)))
+        loss = self.critic_loss(real, fake)
+        self.descend(CRITIC, loss, counted)
+        self.constrain_critic()
+        self.observe(critic_loss=loss)
+
+    def move_generator(self, real: Tensor, counted: bool) -> None:
+        """One update of the generator and the prior."""
+        with self.toggled_optimizer(self.optimizer_of(GENERATOR)):  # no gradients for the critic's weights
+            fake = self.generator(self.prior(len(real)))
+            loss = self.generator_loss(real, fake)
+            self.descend(GENERATOR, loss + self.prior.penalty(), counted)
+        self.observe(generator_loss=loss)
+
+    @torch.no_grad()
+    def peek(self, real: Tensor, move: int) -> float:
+        """The generator's loss on the latents of the move to come, in inference mode, the same on every rank."""
+        seed = derive_seed("move", run_seed(), self.global_rank, self.global_step, move if self.schedule.redraws else 0)
+        torch.manual_seed(seed)
+        for player in (self.generator, self.critic):
+            player.eval()
+        loss = self.generator_loss(real, self.generator(self.prior(len(real))))
+        for player in (self.generator, self.critic):
+            player.train()
+        torch.manual_seed(seed)
+        return float(self.trainer.strategy.reduce(loss, reduce_op="mean"))
+
+    def optimizer_of(self, player: int) -> LightningOptimizer:
+        """The optimizer of CRITIC or GENERATOR."""
+        optimizers = self.optimizers()
+        assert isinstance(optimizers, list)
+        return optimizers[player]
+
+    def descend(self, player: int, loss: Tensor, counted: bool) -> None:
+        """One update of CRITIC or GENERATOR; global_step counts it only if told to."""
+        optimizer = self.optimizer_of(player)
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        if counted:
+            optimizer.step()
+        else:
+            self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
+
+    @property
+    def is_logged_step(self) -> bool:
+        """Whether losses are logged at this step, one in `trainer.log_every_n_steps`."""
+        return self.global_step % int(getattr(self.trainer, "log_every_n_steps", 50)) == 0
+
+    def observe(self, **values: Tensor) -> None:
+        """Keeps values of this step, as tensors: nothing waits for the device until a step is logged."""
+        self.observed |= {name: value.detach() for name, value in values.items()}
+
+    def record(self, values: Mapping[str, Tensor | float]) -> None:
+        """Logs values at x = global_step, the rounds made, to every logger, bar and monitor.
+
+        `self.log` would count x from 0, and log again what was logged once (at every logged step until the epoch ends).
+        """
+        numbers = torch.stack([torch.as_tensor(v, dtype=torch.float32, device=self.device) for v in values.values()])
+        for logger in self.trainer.loggers:
+            logger.log_metrics(dict(zip(values, numbers.tolist(), strict=True)), self.global_step)
+        self.trainer.callback_metrics.update(zip(values, numbers, strict=True))
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """Images [n, C, H, W] in [-1, 1], float32, in inference mode, drawn from `generator` or torch's own."""
+        modes = [(part, part.training) for part in (self.prior, self.generator)]
+        try:
+            for part, _ in modes:
+                part.eval()
+            images: Tensor = self.generator(self.prior(n, generator))
+        finally:
+            for part, training in modes:
+                part.train(training)
+        return images.float()
+
+    def validation_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """One fake for each held-out image, [N, C, H, W], from latents that are the same in every validation."""
+        real: Tensor = batch[0]
+        fake = self.sample(len(real), seeded("sample", run_seed(), self.global_rank, batch_idx))
+        gap = self.critic(real).mean() - self.critic(fake.to(real.dtype)).mean()
+        stage = "test" if self.trainer.testing else "val"
+        self.log(f"{stage}/critic_gap", gap, batch_size=len(real), sync_dist=True)
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            self.log("step", float(self.trained_steps), batch_size=len(real))  # the loggers' x, as in `record`
+        return fake
+
+    test_step = validation_step
+
+    def on_validation_end(self) -> None:
+        """Takes the x of the validation's scores back, so that it never names a later checkpoint."""
+        self.trainer.callback_metrics.pop("step", None)
+
+    def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        """One image for each number in the batch, [N, C, H, W] in [-1, 1]."""
+        return self.sample(len(batch), seeded("sample", run_seed(), self.global_rank, batch_idx))

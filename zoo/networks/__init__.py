@@ -1,0 +1,76 @@
+"""Generators and critics, and the table of their pairs by name.
+
+A generator maps latents [N, D] to images [N, C, H, W] in [-1, 1]; a critic maps images to [N]. Both are built from
+(latent_dim and) image_shape and plain options, for any image shape that their paper's geometry can make.
+"""
+
+import inspect
+from typing import Any, NamedTuple, TypeVar
+
+from torch import nn
+
+from zoo.networks.deligan_conv import DeLiGANConvCritic, DeLiGANConvGenerator
+from zoo.networks.keras_conv import KerasConvCritic, KerasConvGenerator
+from zoo.networks.matlab_conv import MatlabConvCritic, MatlabConvGenerator
+from zoo.networks.minibatch import MinibatchDiscrimination
+from zoo.networks.mlp import MLPCritic, MLPGenerator
+from zoo.networks.toy import (
+    ToyCritic,
+    ToyEnsembleGenerator,
+    ToyGenerator,
+    ToyMoEGenerator,
+    ToyPlusGenerator,
+)
+
+ImageShape = tuple[int, int, int]
+
+
+class Pair(NamedTuple):
+    """A generator class, built by (latent_dim, image_shape, **options), and a critic's, by (image_shape, **options)."""
+
+    generator: type[nn.Module]
+    critic: type[nn.Module]
+
+
+NETWORKS: dict[str, Pair] = {
+    "mlp": Pair(MLPGenerator, MLPCritic),
+    "keras_conv": Pair(KerasConvGenerator, KerasConvCritic),
+    "matlab_conv": Pair(MatlabConvGenerator, MatlabConvCritic),
+    "deligan_conv": Pair(DeLiGANConvGenerator, DeLiGANConvCritic),
+    "toy": Pair(ToyGenerator, ToyCritic),
+    "toy_plus": Pair(ToyPlusGenerator, ToyCritic),
+    "toy_moe": Pair(ToyMoEGenerator, ToyCritic),
+    "toy_ensemble": Pair(ToyEnsembleGenerator, ToyCritic),
+}
+
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def build(cls: type[Module], *arguments: Any, options: dict[str, Any]) -> Module:
+    """Builds a module; an option it does not have is a ValueError that names those it has."""
+    names = list(inspect.signature(cls).parameters)[len(arguments) :]
+    for option in options:
+        if option not in names:
+            raise ValueError(f"{cls.__name__} has no option {option!r}; it takes: {', '.join(names) or 'none'}")
+    return cls(*arguments, **options)
+
+
+def mixes_samples(network: nn.Module) -> bool:
+    """Whether, in training, one sample's output depends on the others in its batch."""
+    mixing = nn.modules.batchnorm._BatchNorm | MinibatchDiscrimination
+    return any(isinstance(part, mixing) for part in network.modules())
+
+
+def is_random(network: nn.Module) -> bool:
+    """Whether, in training, the same image can get different outputs."""
+    return any(isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0 for part in network.modules())
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Weights and running statistics, as Keras' summary counts them; batch norm's step counter is no parameter."""
+    statistics = [buffer for name, buffer in network.named_buffers() if "running_" in name]
+    return sum(tensor.numel() for tensor in [*network.parameters(), *statistics])
+
+
+__all__ = ["NETWORKS", "ImageShape", "Pair", "build", "count_parameters", "is_random", "mixes_samples"]

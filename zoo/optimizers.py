@@ -1,0 +1,62 @@
+"""Optimizers as plain dictionaries: the same from YAML and Python, and safe to keep in a checkpoint."""
+
+from collections.abc import Iterable
+from typing import Any, Literal, NotRequired, TypedDict
+
+import torch
+from torch import nn
+
+
+class OptimizerConfig(TypedDict):
+    """How one player descends. What is not given has torch's default.
+
+    Keras' RMSprop is `{name: rmsprop, lr: 5e-5, alpha: 0.9, eps: 1e-7}`; torch's own alpha is 0.99 and eps 1e-8.
+    """
+
+    name: Literal["adam", "rmsprop", "sgd"]
+    lr: float
+    betas: NotRequired[list[float]]
+    """Adam's two decay rates."""
+    alpha: NotRequired[float]
+    """RMSprop's decay rate, Keras' rho."""
+    momentum: NotRequired[float]
+    """Of RMSprop and SGD."""
+    eps: NotRequired[float]
+    """Of Adam and RMSprop, added outside the root."""
+
+
+_KEYS: dict[str, set[str]] = {
+    "adam": {"betas", "eps"},
+    "rmsprop": {"alpha", "momentum", "eps"},
+    "sgd": {"momentum"},
+}
+
+
+def check_optimizer(config: OptimizerConfig, role: str) -> None:
+    """Raises a ValueError that names `role` and the key if `config` could not build an optimizer that learns."""
+    name = config.get("name")
+    if name not in _KEYS or "lr" not in config:
+        raise ValueError(f"{role} needs a name of {', '.join(_KEYS)} and an lr, got {dict(config)}")
+    for key, value in config.items():
+        if key not in _KEYS[name] | {"name", "lr"}:
+            raise ValueError(f"{role}: {name} has no {key!r}; it takes lr, {', '.join(sorted(_KEYS[name]))}")
+        numbers: list[Any] = list(value) if key == "betas" else [0.0 if key == "name" else value]  # type: ignore[call-overload]
+        if key == "betas" and len(numbers) != 2:
+            raise ValueError(f"{role}: betas must be two numbers, got {value}")
+        ends_at_one = key in ("betas", "alpha", "momentum")
+        if not all(0 <= float(v) < (1 if ends_at_one else float("inf")) for v in numbers):
+            raise ValueError(f"{role}: {key} must be {'in [0, 1)' if ends_at_one else 'finite and >= 0'}, got {value}")
+
+
+def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimizer that a checked `config` describes, in its fused form where torch has one for these tensors."""
+    options: dict[str, Any] = {key: value for key, value in config.items() if key != "name"}
+    parameters = list(parameters)
+    if config["name"] == "rmsprop":
+        return torch.optim.RMSprop(parameters, **options)
+    fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in parameters)
+    if config["name"] == "sgd":
+        return torch.optim.SGD(parameters, fused=fused, **options)
+    if "betas" in options:
+        options["betas"] = tuple(float(beta) for beta in options["betas"])  # torch 2.15 refuses a mix of int and float
+    return torch.optim.Adam(parameters, fused=fused, **options)

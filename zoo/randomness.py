@@ -1,0 +1,22 @@
+"""Random numbers that are a function of what they are for: no draw depends on how long the process has lived."""
+
+import os
+from zlib import crc32
+
+import numpy as np
+import torch
+
+
+def run_seed() -> int:
+    """The seed given to `seed_everything`, which Lightning also hands to the processes it starts; 0 without one."""
+    return int(os.environ.get("PL_GLOBAL_SEED", 0))
+
+
+def derive_seed(purpose: str, *key: int) -> int:
+    """64 well-mixed bits that are a function of `key`, and differ from those for any other purpose."""
+    return int(np.random.SeedSequence((crc32(purpose.encode()), *key)).generate_state(1, np.uint64)[0])
+
+
+def seeded(purpose: str, *key: int) -> torch.Generator:
+    """A CPU generator that is a function of `purpose` and `key`."""
+    return torch.Generator().manual_seed(derive_seed(purpose, *key))

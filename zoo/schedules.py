@@ -1,0 +1,143 @@
+"""Who moves next: `Alternate`, and the two rules by which DeLiGAN's authors let the generator's loss decide.
+
+A schedule is a state machine without tensors: who moves follows from the generator's loss and the state alone. Call
+`begin_epoch` before each pass over the data, `begin_batch` before each batch, then `moves_generator` `moves` times.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+State = dict[str, float | int]
+
+
+class Schedule(ABC):
+    """Base of all schedules.
+
+    Attributes:
+        moves: how many moves of either player make one batch's round.
+        reads_loss: whether `moves_generator` looks at the loss; if not, pass anything.
+        redraws: whether each move has its own latents, or all moves of a round the same.
+        variables: the names of the attributes that change.
+    """
+
+    moves: int
+    reads_loss: ClassVar[bool] = True
+    redraws: ClassVar[bool] = True
+    variables: ClassVar[tuple[str, ...]]
+
+    def begin_epoch(self) -> None:  # noqa: B027
+        """Before a pass over the data."""
+
+    def begin_batch(self) -> None:  # noqa: B027
+        """Before a batch's moves."""
+
+    @abstractmethod
+    def moves_generator(self, generator_loss: float) -> bool:
+        """Whether the generator moves next, else the critic; it counts as moved.
+
+        Args:
+            generator_loss: on this move's latents, before the move, without the prior's penalty.
+        """
+
+    def state_dict(self) -> State:
+        """Plain numbers, for a checkpoint."""
+        return {name: getattr(self, name) for name in self.variables}
+
+    def load_state_dict(self, state: State) -> None:
+        """Goes on from where `state_dict` was taken."""
+        if set(state) != set(self.variables):
+            raise ValueError(f"{type(self).__name__} has state {', '.join(self.variables)}, not {', '.join(state)}")
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+class Alternate(Schedule):
+    """`critic_steps` moves of the critic, then one of the generator.
+
+    Args:
+        critic_steps: at least 1.
+    """
+
+    reads_loss = False
+    variables = ("made",)
+
+    def __init__(self, critic_steps: int = 1) -> None:
+        if critic_steps < 1:
+            raise ValueError(f"critic_steps must be at least 1, got {critic_steps}")
+        self.critic_steps, self.moves = critic_steps, critic_steps + 1
+        self.made = 0
+
+    def moves_generator(self, generator_loss: float = 0.0) -> bool:
+        """True for the last move of each round."""
+        self.made = (self.made + 1) % self.moves
+        return self.made == 0
+
+
+class ToyThreshold(Schedule):
+    """DeLiGAN's rule for its toy (dg_toy.py): the generator moves while its loss is above a threshold.
+
+    `balance` is the generator's moves less the critic's, since the threshold last changed. The threshold rises when
+    the generator has moved too often and falls, down to `floor`, when the critic has. At the floor `balance` is no
+    longer reset, and once it is below -1000 each epoch lowers the floor itself, from 0.73 to 0.70.
+    """
+
+    moves = 5
+    redraws = False
+    variables = ("threshold", "floor", "balance")
+
+    def __init__(self) -> None:
+        self.threshold, self.floor, self.balance = 1.0, 0.73, 0
+
+    def begin_epoch(self) -> None:
+        """Lowers the floor."""
+        if self.balance < -1000:
+            self.floor = max(self.floor - 0.005, 0.70)
+
+    def begin_batch(self) -> None:
+        """Moves the threshold."""
+        if self.balance > 10:
+            self.threshold, self.balance = min(self.threshold + 0.01, 1.0), 0
+        if self.balance < -150 and self.threshold > self.floor:
+            self.threshold, self.balance = max(self.threshold - 0.001, self.floor), 0
+
+    def moves_generator(self, generator_loss: float) -> bool:
+        """True above the threshold."""
+        generator = generator_loss > self.threshold
+        self.balance += 1 if generator else -1
+        return generator
+
+
+class MNISTThreshold(Schedule):
+    """DeLiGAN's rule for MNIST (dg_mnist.py): the threshold follows whoever moves several times in a row.
+
+    More than 3 moves of the generator in a row raise it by 0.003, up to 1; more than 1 of the critic lower it by as
+    much, down to 0.70. Runs go on across batches, are looked at between them only, and start anew when they have moved
+    the threshold, even where it is already at its end. The loss is taken in inference mode.
+    """
+
+    moves = 5
+    variables = ("threshold", "generator_run", "critic_run")
+
+    def __init__(self) -> None:
+        self.threshold, self.generator_run, self.critic_run = 1.0, 0, 0
+
+    def begin_batch(self) -> None:
+        """Moves the threshold."""
+        if self.generator_run > 3:
+            self.threshold, self.generator_run = min(self.threshold + 0.003, 1.0), 0
+        if self.critic_run > 1:
+            self.threshold, self.critic_run = max(self.threshold - 0.003, 0.70), 0
+
+    def moves_generator(self, generator_loss: float) -> bool:
+        """True above the threshold."""
+        generator = generator_loss > self.threshold
+        self.generator_run = self.generator_run + 1 if generator else 0
+        self.critic_run = 0 if generator else self.critic_run + 1
+        return generator
+
+
+SCHEDULES: dict[str, type[Schedule]] = {
+    "alternate": Alternate,
+    "deligan_toy": ToyThreshold,
+    "deligan_mnist": MNISTThreshold,
+}
