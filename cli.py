@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.trainer.states import TrainerFn
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import callbacks
 import configs
@@ -31,6 +31,7 @@ from datamodules import DataError, ImageDataModule
 from zoo import GAN
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
+LOGGERS = "lightning", "lightning.pytorch", "lightning.fabric"
 
 # What Lightning warns of on every run of ours, and why it may be ignored.
 NOISE = (
@@ -38,15 +39,21 @@ NOISE = (
     r"The number of training batches \(",  # logs go by steps here, not by epochs
     r".*does not have many workers",  # loaders index memory: workers would slow them down
     r"You're resuming from a checkpoint that ended before the epoch ended",  # the data order follows from the step
+    r"Using ModelCheckpoint with manual optimization and every_n_train_steps",  # the state after the step is meant
     r"Experiment logs directory .* exists and is not empty",  # the run's own folder
     r"Checkpoint directory .* exists and is not empty",
     r"(?s).*(Jsonargparse|was deprecated in v4\.)",  # of jsonargparse, called by LightningCLI
     r"The dirpath has changed from",  # a resumed run has a folder, and a best score, of its own
 )
 
+# What every run has; each does nothing where it has nothing to do.
+CALLBACKS = (
+    "ImageGrid", "Scatter", "Scores", "Speed", "StepBar", "SampleWriter", "BestCheckpoint", "LastCheckpoint"
+)  # fmt: skip
+
 # What of a model a checkpoint's weights depend on; the rest may differ where nothing is trained.
 ARCHITECTURE = {
-    "image_shape", "network", "generator_options", "critic_options", "prior", "prior_options", "latent_dim"
+    "class", "image_shape", "network", "generator_options", "critic_options", "prior", "prior_options", "latent_dim"
 }  # fmt: skip
 
 IRRELEVANT = re.compile(r"NoneType|Expected a path|Does not validate against any")
@@ -89,7 +96,7 @@ class ZooCLI(LightningCLI):
         parser.add_argument("--name", type=str | None, default=None, help="folder of the run under runs/: the recipe's")
         kinds = list[Literal["wandb", "csv", "tensorboard"]]
         parser.add_argument("--loggers", type=kinds, default=["wandb", "csv"], help="unless --trainer.logger is given")
-        for name in ("ImageGrid", "Scores", "Speed", "StepBar", "SampleWriter", "BestCheckpoint", "LastCheckpoint"):
+        for name in CALLBACKS:
             parser.add_lightning_class_args(getattr(callbacks, name), snake_case(name))
         parser.link_arguments("data.image_shape", "model.init_args.image_shape", apply_on="instantiate")
         parser.set_defaults(
@@ -107,7 +114,8 @@ class ZooCLI(LightningCLI):
         seed = config.seed_everything
         if not isinstance(seed, bool) and not 0 <= seed < 2**32:
             parser.error(f"seed_everything must be in [0, 2**32), got {seed}")
-        if "image_shape" in config.model.get("init_args", {}):
+        given = parser.parse_args(args, defaults=False)[self.config.subcommand]
+        if "image_shape" in given.model.get("init_args", {}):
             parser.error("model.init_args.image_shape: comes from the data module, e.g. --data.init_args.image_size")
 
     def _parse_ckpt_path(self) -> None:
@@ -120,6 +128,8 @@ class ZooCLI(LightningCLI):
         config.weights_only = True  # nothing of ours needs pickle
         if self.subcommand == "test":
             config.verbose = False  # Scores prints its own table, with the real data's scores
+        if config.trainer.val_check_interval == 0:
+            self.parser.error("trainer.val_check_interval must be above 0")
         root = Path(config.trainer.default_root_dir or ".")
         self.runs = root / "runs" / config.name
         self.checkpoint = self.find_checkpoint(config.get("ckpt_path"), self.runs)
@@ -146,12 +156,12 @@ class ZooCLI(LightningCLI):
         self.runs.mkdir(parents=True, exist_ok=True)
         now = time.strftime("%Y-%m-%d_%H-%M-%S")
         for attempt in count():
-            folder = self.runs / (f"{now}~{attempt}" if attempt else now)
+            made = self.runs / (f"{now}~{attempt}" if attempt else now)
             with suppress(FileExistsError):
-                folder.mkdir()
+                made.mkdir()
                 break
-        os.environ["GANZOO_RUN_DIR"] = str(folder)
-        return folder
+        os.environ["GANZOO_RUN_DIR"] = str(made)
+        return made
 
     def instantiate_classes(self) -> None:
         """Builds data, model and trainer; a value that one of them refuses is an error of the command line."""
@@ -161,7 +171,7 @@ class ZooCLI(LightningCLI):
             self.parser.error(str(error))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Lightning's Trainer, at home in the run's folder; nothing is written before the model is known to be right."""
+        """Lightning's Trainer, at home in the run's folder, which is made once the model is known to be right."""
         if self.checkpoint:
             self.compare(self.checkpoint)
             self.config_init[self.subcommand]["ckpt_path"] = str(self.checkpoint)
@@ -178,7 +188,7 @@ class ZooCLI(LightningCLI):
 
     def loggers(self) -> list[Logger]:
         """The chosen loggers, all in the run's folder; test's beside fit's."""
-        folder = self.run_dir if self.subcommand == "fit" else self.run_dir / self.subcommand
+        folder = self.run_dir if self.subcommand == "fit" else self.run_dir / str(self.subcommand)
         made: dict[str, Any] = {
             "csv": lambda: CSVLogger(str(folder), name="", version=""),
             "tensorboard": lambda: TensorBoardLogger(str(folder), name="", version="tensorboard"),
@@ -196,10 +206,10 @@ class ZooCLI(LightningCLI):
             theirs, model_class = dict(saved["hyper_parameters"]), saved["model_class"]
         except Exception as error:  # torch raises half a dozen kinds, with pages of advice
             self.parser.error(f"--ckpt_path: {path} is no checkpoint of this zoo ({type(error).__name__})")
-        theirs, ours = plain(theirs), plain(dict(self.model.hparams))
+        theirs = plain(theirs) | {"class": model_class}
+        ours = plain(dict(self.model.hparams)) | {"class": type(self.model).__name__}
         keys = set(ours) | set(theirs)
-        differences = [] if model_class == type(self.model).__name__ else [("class", model_class, type(self.model).__name__)]
-        differences += [
+        differences = [
             (key, theirs.get(key), ours.get(key))
             for key in sorted(keys if self.subcommand == "fit" else keys & ARCHITECTURE)
             if theirs.get(key) != ours.get(key)
@@ -215,7 +225,7 @@ class ZooCLI(LightningCLI):
 
     def after_fit(self) -> None:
         """Says where everything is."""
-        if self.trainer.is_global_zero and not self.trainer.fast_dev_run:
+        if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             print(f"\nrun folder: {self.run_dir}\nsamples:    {self.run_dir / 'samples'}")
 
     def before_validate(self) -> None:
@@ -259,15 +269,15 @@ def log_file(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).addHandler(handler)
+    for name in LOGGERS:
+        if name == "lightning" or not logging.getLogger(name).propagate:  # else it comes through "lightning"
+            logging.getLogger(name).addHandler(handler)
 
 
 @contextmanager
 def quiet_logs() -> Iterator[None]:
     """Ignores NOISE, and takes back what a run changes in this process: log files, W&B's run, its folder's name."""
-    names = ("lightning", "lightning.pytorch", "lightning.fabric")
-    handlers = {name: list(logging.getLogger(name).handlers) for name in names}
+    handlers = {name: list(logging.getLogger(name).handlers) for name in LOGGERS}
     adverts = logging.getLogger("lightning.pytorch.utilities.rank_zero")
     adverts.addFilter(is_not_an_advert)
     status = 1
@@ -282,7 +292,7 @@ def quiet_logs() -> Iterator[None]:
             wandb.finish(status)
         adverts.removeFilter(is_not_an_advert)
         os.environ.pop("GANZOO_RUN_DIR", None)
-        for name in names:
+        for name in LOGGERS:
             for handler in set(logging.getLogger(name).handlers) - set(handlers[name]):
                 logging.getLogger(name).removeHandler(handler)
                 handler.close()
@@ -298,7 +308,7 @@ def recipes_to_paths(words: Sequence[str]) -> list[str]:
     made: list[str] = []
     try:
         for word in words:
-            attached = re.match(r"--config=|-c(?=[^-])", word)
+            attached = re.match(r"--config=|-c=?(?=[^-])", word)
             if made and made[-1] in ("--config", "-c"):
                 word = str(configs.check(configs.find(word)))
             elif attached:
@@ -333,13 +343,12 @@ def list_recipes(words: list[str]) -> None:
 
 
 def run(words: list[str]) -> None:
-    """Parses and runs; wrong data ends with status 1."""
+    """Parses and runs; wrong data ends with status 1, what Lightning finds wrong only then with 2."""
     try:
         ZooCLI(
             GAN,
             ImageDataModule,
-            parser_kwargs=dict.fromkeys(ZooCLI.subcommands(), {"allow_abbrev": False})
-            | {"allow_abbrev": False, "description": "GANs, by recipe. `ganzoo list` shows the recipes."},
+            parser_kwargs={"allow_abbrev": False, "description": "GANs, by recipe. `ganzoo list` shows the recipes."},
             subclass_mode_model=True,
             subclass_mode_data=True,
             args=words,
@@ -350,9 +359,9 @@ def run(words: list[str]) -> None:
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
         )
-    except DataError as error:
-        print(f"ganzoo: error: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+    except (DataError, MisconfigurationException) as error:
+        print("ganzoo: error:", *str(error).split(), file=sys.stderr)
+        raise SystemExit(1 if isinstance(error, DataError) else 2) from None
 
 
 if __name__ == "__main__":

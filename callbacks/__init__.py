@@ -4,6 +4,7 @@ from callbacks.best_checkpoint import BestCheckpoint
 from callbacks.image_grid import ImageGrid
 from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.sample_writer import SampleWriter
+from callbacks.scatter import Scatter
 from callbacks.scores import Scores
 from callbacks.speed import Speed
 from callbacks.step_bar import StepBar
@@ -14,6 +15,7 @@ __all__ = [
     "ImageGrid",
     "LastCheckpoint",
     "SampleWriter",
+    "Scatter",
     "Scores",
     "Speed",
     "StepBar",

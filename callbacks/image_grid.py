@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
@@ -17,6 +18,16 @@ from zoo.loop import AdversarialLoop
 def to_bytes(images: Tensor) -> Tensor:
     """Images in [-1, 1] as uint8 0..255 on the CPU, whatever their shape."""
     return ((images.float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def from_bytes(images: Tensor) -> Tensor:
+    """uint8 0..255 as floats in [-1, 1]; floats are that already."""
+    return images if images.is_floating_point() else images.float() / 127.5 - 1
+
+
+def are_pictures(images: Tensor) -> bool:
+    """Whether images [N, C, H, W] are grey or RGB; points, for one, are not."""
+    return images.shape[1] in (1, 3)
 
 
 def grid_picture(images: Tensor, columns: int | None = None, tile: int = 32) -> Image.Image:
@@ -34,6 +45,8 @@ def grid_picture(images: Tensor, columns: int | None = None, tile: int = 32) -> 
 class ImageGrid(Callback):
     """Draws a grid of samples every k steps: as PNG, and to Weights & Biases and TensorBoard at x = global_step.
 
+    Does nothing for models of points.
+
     PNG files go to `samples/` under the trainer's default_root_dir; at the end of `fit` a GIF shows them in order.
     `test` draws one grid, beside one of real images.
 
@@ -48,25 +61,30 @@ class ImageGrid(Callback):
         if every_n_steps < 1 or num_images < 1:
             raise ValueError(f"every_n_steps and num_images must be at least 1, got {every_n_steps} and {num_images}")
         self.every_n_steps, self.num_images, self.gif, self.seed = every_n_steps, num_images, gif, seed
+        self.drawn_step = -1
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Draws when the step is due."""
         step = trainer.global_step
-        if step % self.every_n_steps == 0 or step == 1 or step == trainer.max_steps:
+        if step % self.every_n_steps == 0 or step == 1:
             self.draw(trainer, pl_module, f"step_{step:07d}", step)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draws the tested generator, and real images to hold beside it."""
-        self.draw(trainer, pl_module, "test", trainer.global_step)
+        step: Any = pl_module.trained_steps
+        self.draw(trainer, pl_module, "test", step)
         splits = getattr(trainer.datamodule, "splits", {})  # type: ignore[attr-defined]
         if trainer.is_global_zero and "test" in splits:
-            real = splits["test"].images[: self.num_images].float() / 127.5 - 1
-            grid_picture(real).save(samples_folder(trainer) / "real.png")
+            real = from_bytes(splits["test"].images[: self.num_images])
+            if are_pictures(real):
+                grid_picture(real).save(samples_folder(trainer) / "real.png")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Strings the pictures together."""
+        """Draws the last step, whatever ended the training, and strings the pictures together."""
+        if self.drawn_step != (step := trainer.global_step):
+            self.draw(trainer, pl_module, f"step_{step:07d}", step)
         if self.gif and trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             write_gif(samples_folder(trainer))
 
@@ -75,16 +93,17 @@ class ImageGrid(Callback):
         if not trainer.is_global_zero:
             return
         assert isinstance(pl_module, AdversarialLoop)
+        self.drawn_step = step
         images = pl_module.sample(self.num_images, torch.Generator().manual_seed(self.seed))
+        if not are_pictures(images):
+            return
         picture = grid_picture(images)
         picture.save(samples_folder(trainer) / f"{name}.png")
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image("samples", [picture], step=step, caption=[f"step {step}"])
             elif isinstance(logger, TensorBoardLogger):
-                pixels = torch.tensor(list(picture.convert("RGB").tobytes()), dtype=torch.uint8)
-                pixels = pixels.view(picture.height, picture.width, 3)
-                logger.experiment.add_image("samples", pixels, step, dataformats="HWC")
+                logger.experiment.add_image("samples", np.array(picture), step, dataformats="HWC")
 
 
 def samples_folder(trainer: Trainer) -> Path:
@@ -94,7 +113,7 @@ def samples_folder(trainer: Trainer) -> Path:
     return folder
 
 
-def write_gif(folder: Path, max_frames: int = 100, width: int = 360) -> Path | None:
+def write_gif(folder: Path, max_frames: int = 50, max_width: int = 300) -> Path | None:
     """`training.gif` of the `step_*.png` in `folder`: at most `max_frames`, evenly chosen, the last one held longer."""
     files = sorted(folder.glob("step_*.png"))
     if len(files) < 2:
@@ -104,8 +123,9 @@ def write_gif(folder: Path, max_frames: int = 100, width: int = 360) -> Path | N
     frames = []
     for file in chosen:
         with Image.open(file) as picture:
+            width = min(max_width, picture.width)
             size = (width, round(width * picture.height / picture.width))
-            frames.append(picture.resize(size, Image.Resampling.BOX).quantize(64))
+            frames.append(picture.resize(size, Image.Resampling.BOX).quantize(32))
     path = folder / "training.gif"
     durations = [120] * (len(frames) - 1) + [2000]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True)

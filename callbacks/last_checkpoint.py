@@ -23,6 +23,10 @@ class LastCheckpoint(Checkpoint):
         self.every_n_steps = every_n_steps
         self.saved_step = -1
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forgets what an earlier run saved."""
+        self.saved_step = -1
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -37,5 +41,6 @@ class LastCheckpoint(Checkpoint):
     def save(self, trainer: Trainer) -> None:
         """Every rank takes part; rank 0 writes."""
         if trainer.global_step != self.saved_step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            trainer.save_checkpoint(Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt")
+            path = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
+            trainer.save_checkpoint(path, weights_only=False)  # the optimizers too
             self.saved_step = trainer.global_step

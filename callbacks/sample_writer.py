@@ -7,11 +7,13 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from PIL import Image
 
-from callbacks.image_grid import grid_picture, to_bytes
+from callbacks.image_grid import are_pictures, grid_picture, to_bytes
 
 
 class SampleWriter(Callback):
     """In `predict`, writes every sample as `predictions/00000.png` ..., and the first of them as `grid.png`.
+
+    Writes nothing for models of points.
 
     Args:
         grid_images: how many samples the grid shows.
@@ -29,6 +31,13 @@ class SampleWriter(Callback):
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Clears away the samples of an earlier prediction: this one may make fewer."""
+        if trainer.is_global_zero:
+            for file in self.folder(trainer).glob("[0-9]*.png"):
+                file.unlink()
+        trainer.strategy.barrier()
+
     def on_predict_batch_end(
         self,
         trainer: Trainer,
@@ -39,6 +48,8 @@ class SampleWriter(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Writes one file for each sample, named by its number in the batch."""
+        if not are_pictures(outputs):
+            return
         for number, image in zip(batch.tolist(), outputs, strict=True):
             pixels = to_bytes(image).permute(1, 2, 0).squeeze(2).numpy()  # grey stays grey
             Image.fromarray(pixels).save(self.folder(trainer) / f"{number:05d}.png")

@@ -11,11 +11,12 @@ from PIL import Image
 from torch import Tensor
 
 from callbacks.image_grid import samples_folder, write_gif
+from zoo.loop import evaluating
 from zoo.modes import ModeCoverage
 
 #: The picture shows [-LIMIT, LIMIT]^2 on SIDE x SIDE pixels; the critic is asked at CELLS x CELLS places.
 LIMIT, SIDE, CELLS = 1.5, 480, 96
-#: RGB. The critic's least value is BLUE, its greatest RED, and WHITE lies between.
+#: RGB. RED where the critic finds data, BLUE where it finds samples, WHITE between them.
 BLUE, WHITE, RED = (96, 140, 220), (255, 255, 255), (225, 110, 100)
 DATA, SAMPLE, OUTLINE = (120, 120, 120), (255, 165, 0), (0, 0, 0)
 
@@ -43,6 +44,7 @@ class Scatter(Callback):
         if every_n_steps < 1 or num_points < 1:
             raise ValueError(f"every_n_steps and num_points must be at least 1, got {every_n_steps} and {num_points}")
         self.every_n_steps, self.num_points, self.gif, self.seed = every_n_steps, num_points, gif, seed
+        self.drawn_step = -1
         self.coverage: ModeCoverage | None = None
 
     # -- pictures --
@@ -52,29 +54,32 @@ class Scatter(Callback):
     ) -> None:
         """Draws when the step is due."""
         step = trainer.global_step
-        if step % self.every_n_steps == 0 or step == 1 or step == trainer.max_steps:
-            self.draw(trainer, pl_module, f"step_{step:07d}")
+        if step % self.every_n_steps == 0 or step == 1:
+            self.draw(trainer, pl_module, f"step_{step:07d}", step)
 
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the tested generator."""
-        self.draw(trainer, pl_module, "test")
+    def on_test_end(self, trainer: Trainer, pl_module: Any) -> None:
+        """Draws the tested generator; the trainer that tests has taken no steps itself."""
+        if is_points(pl_module):
+            self.draw(trainer, pl_module, "test", pl_module.trained_steps)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Strings the pictures together."""
+        """Draws the last step, whatever ended the training, and strings the pictures together."""
+        if self.drawn_step != (step := trainer.global_step):
+            self.draw(trainer, pl_module, f"step_{step:07d}", step)
         fast = trainer.fast_dev_run  # type: ignore[attr-defined]
         if self.gif and is_points(pl_module) and trainer.is_global_zero and not fast:
             write_gif(samples_folder(trainer))
 
-    def draw(self, trainer: Trainer, pl_module: LightningModule, name: str) -> None:
-        """One picture to every place; only rank 0 draws."""
-        if not (trainer.is_global_zero and is_points(pl_module)):
+    def draw(self, trainer: Trainer, model: Any, name: str, step: int) -> None:
+        """One picture of a `zoo.GAN` to every place; only rank 0 draws."""
+        if not (trainer.is_global_zero and is_points(model)):
             return
-        samples = pl_module.sample(self.num_points, torch.Generator().manual_seed(self.seed)).flatten(1).cpu()
+        self.drawn_step = step
+        samples = model.sample(self.num_points, torch.Generator().manual_seed(self.seed)).flatten(1).cpu()
         train = getattr(trainer.datamodule, "splits", {}).get("train")  # type: ignore[attr-defined]
         data = samples[:0] if train is None else evenly(train.images, self.num_points).flatten(1)
-        picture = scatter_picture(samples, data, critic_surface(pl_module))
+        picture = scatter_picture(samples, data, critic_surface(model, samples, data))
         picture.save(samples_folder(trainer) / f"{name}.png")
-        step = trainer.global_step
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image("samples", [picture], step=step, caption=[f"step {step}"])
@@ -135,30 +140,26 @@ def evenly(points: Tensor, count: int) -> Tensor:
 
 
 @torch.no_grad()
-def critic_surface(pl_module: LightningModule) -> Tensor | None:
+def critic_surface(model: Any, samples: Tensor, data: Tensor) -> Tensor | None:
     """The critic's value at the middle of every cell, float [CELLS, CELLS], rows from the top down.
 
-    None for a critic that sees its batch as a whole: of a single place it has no opinion.
+    Less the mean of what data and samples get on average: losses differ in scale and some critics have no zero, but
+    above 0 is always nearer to data. None for a critic that sees its batch as a whole: it has no opinion of one place.
     """
-    critic = pl_module.critic
-    if getattr(pl_module, "critic_mixes_samples", False):
+    if model.critic_mixes_samples:
         return None
     x = ((torch.arange(CELLS) + 0.5) / CELLS * 2 - 1) * LIMIT
     places = torch.stack([x.repeat(CELLS), x.flip(0).repeat_interleave(CELLS)], dim=1)
-    was_training = critic.training
-    try:
-        critic.eval()
-        values = critic(places.view(-1, *pl_module.image_shape).to(pl_module.device, pl_module.dtype))
-    finally:
-        critic.train(was_training)
-    return values.float().cpu().view(CELLS, CELLS)
+    parts = [part for part in (places, samples, data) if len(part)]
+    points = torch.cat(parts).view(-1, *model.image_shape)
+    with evaluating(model.critic):
+        outputs: Tensor = model.critic(points.to(model.device, model.dtype)).float().cpu()
+    values, *known = outputs.split_with_sizes([len(part) for part in parts])
+    return (values - torch.stack([value.mean() for value in known]).mean()).view(CELLS, CELLS)
 
 
 def scatter_picture(samples: Tensor, data: Tensor, surface: Tensor | None) -> Image.Image:
-    """Samples [N, 2] as orange dots, over data [M, 2] as grey ones, over the critic's surface in blue and red.
-
-    Critics of different losses have different scales, and some no zero: white is the middle of the values at hand.
-    """
+    """Samples [N, 2] as orange dots, over data [M, 2] as grey ones, over the critic's surface in blue and red."""
     pixels = np.full((SIDE, SIDE, 3), WHITE, np.uint8) if surface is None else heat_map(surface)
     stamp(pixels, data, 1.5, DATA)
     stamp(pixels, samples, 2.5, OUTLINE)
@@ -167,12 +168,12 @@ def scatter_picture(samples: Tensor, data: Tensor, surface: Tensor | None) -> Im
 
 
 def heat_map(surface: Tensor) -> np.ndarray:
-    """Values [H, W] as uint8 [SIDE, SIDE, 3]: blue for the least, white for the middle, red for the greatest."""
+    """Values [H, W] as uint8 [SIDE, SIDE, 3]: white at 0, full colour for the farthest tenth."""
     values = np.nan_to_num(surface.numpy().astype(np.float32), posinf=0, neginf=0)
-    values = (values - values.min()) / max(float(np.ptp(values)), 1e-12)
+    values /= max(float(np.quantile(np.abs(values), 0.9)), 1e-12)
     smooth = np.asarray(Image.fromarray(values).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
     scale = np.array([BLUE, WHITE, RED], np.float32)
-    return np.stack([np.interp(smooth, [0, 0.5, 1], colour) for colour in scale.T], axis=2).round().astype(np.uint8)
+    return np.stack([np.interp(smooth, [-1, 0, 1], colour) for colour in scale.T], axis=2).round().astype(np.uint8)
 
 
 def pixel(points: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """Scores of the generator on held-out images, beside what real images get."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,65 +9,117 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from zoo.sliced_wasserstein import SlicedWasserstein
+from callbacks.image_grid import from_bytes
+from zoo.classifier import Scored
+from zoo.evaluation import KEYS, Evaluation
+from zoo.scorers import INDEX, Scorer, load_scorer
 
 
 class Scores(Callback):
-    """Logs `val/sliced_wasserstein` after each validation; after `test`, prints a table and writes `scores.json`.
+    """Logs `val/<score>` after each validation; after `test`, prints a table and writes `scores.json`.
 
-    Real training images take the generator's place for the table's other column: the score to hope for.
-    Metrics live here, not in the module, so no checkpoint carries them.
+    The scores are those of `zoo.evaluation.Evaluation`, of the images that the model's validation and test steps
+    return, one for each held-out image. Real training images take their place for the table's other column: the score
+    to hope for. Metrics and scorer live here, not in the module, so no checkpoint carries them.
+
+    Args:
+        num_samples: how many images are scored at most, on all processes together.
+        every_n_steps: at validations of other steps, scores that need the scorer are nan: not computed, and never those
+            of earlier weights. By default all validations are scored.
+        scorer: see `zoo.scorers.load_scorer`. By default the data module's if that is shipped with the zoo; else none,
+            and `sliced_wasserstein` is the only score.
     """
 
-    def __init__(self) -> None:
-        self.generated, self.ceiling = SlicedWasserstein(), SlicedWasserstein()
+    def __init__(self, num_samples: int = 10_000, every_n_steps: int | None = None, scorer: str | None = None) -> None:
+        for name, value in (("num_samples", num_samples), ("every_n_steps", every_n_steps)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.num_samples, self.every_n_steps, self.scorer_name = num_samples, every_n_steps, scorer
+        self.scorer: Scorer | None = None
+        self.generated, self.ceiling, self.pixels = Evaluation(None), Evaluation(None), Evaluation(None)
+        self.now = self.generated
+        self.known: dict[tuple[str, int], Scored | None] = {}
         self.real: dict[str, float] = {}
         self.samples = 0
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Loads the scorer: one that is missing shall not be missed after hours. What it said of other data goes."""
+        if stage == "predict":
+            return
+        name = self.scorer_name
+        if name is None:
+            name = getattr(getattr(trainer, "datamodule", None), "scorer", None)
+            name = name if name in INDEX else None
+        self.scorer, self.known = load_scorer(name) if name else None, {}
+        self.generated, self.ceiling = Evaluation(self.scorer), Evaluation(self.scorer)
 
     def begin(self, pl_module: LightningModule) -> None:
         """Forgets the last evaluation."""
         self.samples = 0
-        for metric in (self.generated, self.ceiling):
-            metric.to(pl_module.device).reset()
+        for evaluation in (self.generated, self.ceiling, self.pixels):
+            evaluation.to(pl_module.device).reset()
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begins a validation."""
         self.begin(pl_module)
+        due = not self.every_n_steps or trainer.global_step % self.every_n_steps == 0
+        self.now = self.generated if due else self.pixels
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begins a test."""
         self.begin(pl_module)
+        self.now = self.generated
+
+    def score(self, stage: str, trainer: Trainer, outputs: Tensor, batch: Any, batch_idx: int) -> Tensor:
+        """Adds a batch and the fakes made for it; returns the real images that were still wanted."""
+        wanted = max(0, -(-self.num_samples // trainer.world_size) - self.samples)
+        real: Tensor = batch[0][:wanted]
+        # held-out images come in one order: the scorer looks at them once in a run
+        key = stage, batch_idx
+        known = self.known.get(key)
+        scored = self.now.update_real(real, known)
+        if scored is not None:
+            self.known[key] = scored
+        self.now.update_fake(outputs[: len(real)])
+        return real
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
-        """Compares the batch with the fakes made for it."""
-        self.generated.update(batch[0].float(), outputs)
+        """Adds the batch and the fakes made for it."""
+        self.samples += len(self.score("val", trainer, outputs, batch, batch_idx))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Logs the score; a ModelCheckpoint may monitor it."""
-        if self.generated.update_called:
-            pl_module.log("val/sliced_wasserstein", self.generated.compute())
+        """Logs the scores; a ModelCheckpoint may monitor any."""
+        if not self.samples:
+            return
+        scores = self.now.compute()
+        if self.now is self.pixels and self.scorer is not None:
+            scores = dict.fromkeys(KEYS, math.nan) | scores
+        pl_module.log_dict({f"val/{name}": value for name, value in scores.items()}, sync_dist=True)
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
-        """Compares the batch with the fakes made for it, and with as many training images."""
-        real: Tensor = batch[0].float()
-        self.generated.update(real, outputs)
-        train = getattr(trainer.datamodule, "splits", {}).get("train")  # type: ignore[attr-defined]
-        if train is not None:
-            chosen = torch.randperm(len(train.images), generator=torch.Generator().manual_seed(0))
-            chosen = chosen[(self.samples + torch.arange(len(real))) % len(chosen)]
-            self.ceiling.update(real, train.images[chosen].to(real) / 127.5 - 1)
+        """Adds the batch, the fakes made for it, and as many training images."""
+        real = self.score("test", trainer, outputs, batch, batch_idx)
+        train = getattr(getattr(trainer, "datamodule", None), "splits", {}).get("train")
+        if train is not None and len(real):
+            order = torch.randperm(len(train.images), generator=torch.Generator().manual_seed(0))
+            place = trainer.global_rank + trainer.world_size * (self.samples + torch.arange(len(real)))
+            self.ceiling.update_real(real, self.known.get(("test", batch_idx)))
+            self.ceiling.update_fake(from_bytes(train.images[order[place % len(order)]]))
         self.samples += len(real)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Computes, prints, writes."""
-        if not self.generated.update_called:
+        """Computes."""
+        if not self.samples:
             return
-        pl_module.log("test/sliced_wasserstein", self.generated.compute())
-        self.real = {"sliced_wasserstein": self.ceiling.compute().item()} if self.ceiling.update_called else {}
+        scores = {f"test/{name}": value for name, value in self.generated.compute().items()}
+        pl_module.log_dict(scores, sync_dist=True)
+        self.real = self.ceiling.compute()
+        samples = torch.tensor(float(self.samples), device=pl_module.device)
+        self.samples = int(trainer.strategy.reduce(samples, reduce_op="sum"))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints and writes every score of the test, whoever logged it."""
@@ -77,19 +130,26 @@ class Scores(Callback):
             for name, value in trainer.callback_metrics.items()
             if name.startswith("test/")
         }
-        samples, step = self.samples * trainer.world_size, pl_module.trained_steps
-        result = {"step": step, "samples": samples, "scores": scores}
+        step, scorer = pl_module.trained_steps, self.scorer.name if self.scorer else None
+        result = {"step": step, "samples": self.samples, "scorer": scorer, "scores": scores}
         write_scores(Path(trainer.default_root_dir) / "scores.json", result)
-        print(f"\n{samples} images generated after {step} steps, against as many held out")
-        print(f"{'score':<24}{'generated':>12}{'real':>12}")
+        print(f"\n{self.samples} images generated after {step} steps, against as many held out; scorer: {scorer}")
+        print(f"{'score':<30}{'generated':>12}{'real':>12}")
         for name, row in scores.items():
             real = "" if row["real"] is None else f"{row['real']:.4f}"
-            print(f"{name:<24}{row['generated']:>12.4f}{real:>12}")
+            print(f"{name:<30}{row['generated']:>12.4f}{real:>12}")
 
 
 def write_scores(path: Path, scores: dict[str, Any]) -> None:
-    """JSON that is there whole or not at all."""
+    """JSON that is there whole or not at all; what is no number in JSON, nan for one, becomes null."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(scores, indent=2) + "\n")
+    partial.write_text(json.dumps(finite(scores), indent=2, allow_nan=False) + "\n")
     partial.replace(path)
+
+
+def finite(value: Any) -> Any:
+    """The same, with None for every float that is not finite."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

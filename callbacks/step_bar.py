@@ -1,11 +1,14 @@
 """A progress bar that counts steps, not batches of an epoch."""
 
+import logging
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from zoo.loop import AdversarialLoop
 
@@ -22,6 +25,7 @@ class StepBar(ProgressBar):
         self.seconds = refresh_seconds if sys.stderr.isatty() else 30.0
         self.bar: tqdm[Any] | None = None
         self.enabled = True
+        self.messages = ExitStack()
 
     def disable(self) -> None:
         """Lightning calls this on every rank but 0."""
@@ -43,6 +47,8 @@ class StepBar(ProgressBar):
             disable=not self.enabled,
             dynamic_ncols=True,
         )
+        loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+        self.messages.enter_context(logging_redirect_tqdm(loggers))  # each on a line of its own
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -73,5 +79,6 @@ class StepBar(ProgressBar):
     def close(self) -> None:
         """Closes the bar if it is open."""
         if self.bar is not None:
+            self.messages.close()
             self.bar.close()
             self.bar = None

@@ -5,8 +5,11 @@ import os
 import threading
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from netrc import NetrcParseError, netrc
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from textwrap import shorten
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,24 +18,34 @@ from lightning.pytorch.loggers import WandbLogger
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
 
-#: Seconds to wait for the server's first answer, and for a run to be opened there.
-REACH_TIMEOUT, INIT_TIMEOUT = 5, 30
+#: Seconds to wait for the server's first answer, for a run to be opened there, and for the last uploads.
+REACH_TIMEOUT, INIT_TIMEOUT, FINISH_TIMEOUT = 5, 30, 300
 
 
 class WeightsAndBiases(WandbLogger):
     """A WandbLogger that is online where a key is configured and the server answers, and offline otherwise.
 
-    It never prompts, never waits more than half a minute, and never fails a run: it says once what it does and why.
-    $WANDB_MODE, where set, decides instead. Offline runs are kept under `<save_dir>/wandb`; `wandb sync` uploads them.
+    It never prompts, never waits more than half a minute for a run to be opened, nor more than five at its end, and
+    never fails a run: it says once what it does and why. Another mode than online, from $WANDB_MODE or `wandb offline`,
+    is kept. Offline runs are kept under `<save_dir>/wandb`; `wandb sync` uploads them.
 
     Args:
         save_dir: where local files go.
         project: the W&B project.
+        offline: the same as mode="offline".
+        mode: online, offline or disabled; by default what W&B is set to.
         **kwargs: see Lightning's WandbLogger.
     """
 
-    def __init__(self, save_dir: str = ".", project: str = "ganzoo", **kwargs: Any) -> None:
-        kwargs.setdefault("mode", None)
+    def __init__(
+        self,
+        save_dir: str = ".",
+        project: str = "ganzoo",
+        offline: bool = False,
+        mode: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["mode"] = "offline" if offline else mode  # Lightning's `offline` would change $WANDB_MODE
         super().__init__(save_dir=save_dir, project=project, **kwargs)
         self._wandb_init.pop("anonymous", None)  # W&B warns of an option that Lightning still passes
 
@@ -44,23 +57,34 @@ class WeightsAndBiases(WandbLogger):
             return self._experiment
         import wandb  # a second of import time, paid only by runs that log there
 
-        settings = self._wandb_init.setdefault("settings", wandb.Settings(init_timeout=INIT_TIMEOUT, silent=True))
-        if not self._wandb_init.get("mode") and not os.environ.get("WANDB_MODE"):
-            reason = why_offline(settings.base_url)
+        self._wandb_init.setdefault("settings", quiet_settings())
+        settings = wandb.setup().settings  # with the environment's and those of W&B's own files
+        if (self._wandb_init["mode"] or os.environ.get("WANDB_MODE") or settings.mode) == "online":
+            reason = why_offline(settings.base_url, settings.api_key)
             self._wandb_init["mode"] = "offline" if reason else "online"
             if reason:
-                log.info("Weights & Biases: offline, %s. Upload later with: wandb sync %s", reason, self.save_dir)
+                upload = f"wandb sync {Path(str(self.save_dir)) / 'wandb'}"
+                log.info("Weights & Biases: offline, %s. Upload later with: %s", reason, upload)
         try:
             return super().experiment
         except wandb.errors.Error as error:
-            log.warning("Weights & Biases: offline, the server refused: %s", str(error).splitlines()[0])
+            log.warning("Weights & Biases: offline, the server refused: %s", shorten(str(error), 200))
             self._wandb_init["mode"] = "offline"
             return super().experiment
 
 
-def why_offline(url: str) -> str | None:
+def quiet_settings() -> Any:
+    """No messages, and an end to every wait."""
+    import wandb
+
+    limits: dict[str, Any] = {"init_timeout": INIT_TIMEOUT, "finish_timeout": FINISH_TIMEOUT}
+    known = {name: seconds for name, seconds in limits.items() if name in wandb.Settings.model_fields}
+    return wandb.Settings(silent=True, **known)
+
+
+def why_offline(url: str, key: str | None = None) -> str | None:
     """None where a key for the server at `url` is configured and it answers; otherwise the reason in a few words."""
-    if not has_key(url):
+    if not (key or has_key(url)):
         return "no API key is configured (wandb login)"
     if not answers(url):
         return f"{url} does not answer"
@@ -68,10 +92,8 @@ def why_offline(url: str) -> str | None:
 
 
 def has_key(url: str) -> bool:
-    """Whether the environment, W&B's settings or ~/.netrc hold a key for the server at `url`."""
-    import wandb
-
-    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE") or wandb.Settings().api_key:
+    """Whether the environment or ~/.netrc hold a key for the server at `url`."""
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     try:
         hosts = netrc(os.environ.get("NETRC") or Path.home() / ".netrc").hosts
@@ -82,16 +104,19 @@ def has_key(url: str) -> bool:
 
 def answers(url: str, timeout: float = REACH_TIMEOUT) -> bool:
     """Whether anything at all comes back from `url` within `timeout` seconds, proxies and name servers included."""
-    answered = threading.Event()
+    answered: SimpleQueue[bool] = SimpleQueue()
 
     def ask() -> None:
         try:
             urllib.request.urlopen(url, timeout=timeout).close()
-        except urllib.error.HTTPError:
+        except (urllib.error.HTTPError, HTTPException):
             pass  # a refusal is an answer
-        except OSError:
-            return
-        answered.set()
+        except (OSError, ValueError):  # nobody there; no such address
+            return answered.put(False)
+        return answered.put(True)
 
     threading.Thread(target=ask, daemon=True).start()  # a hanging name server ignores urlopen's own timeout
-    return answered.wait(timeout)
+    try:
+        return answered.get(timeout=timeout)
+    except Empty:
+        return False

@@ -1,6 +1,7 @@
 """The recipes: one YAML file each, found by name from any directory."""
 
 import importlib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,16 @@ def build(part: dict[str, Any], **extra: Any) -> Any:
 def describe(name: str) -> dict[str, Any]:
     """One recipe as a row: name, model, data, paper, and parameter counts of the model it builds.
 
-    Counts are weights and running statistics, as in Keras' summary; the `trainable` ones are the weights alone.
+    Counts are those of the networks' sources: Keras' summary has batch norm's running statistics among them, the
+    others have not. The `trainable` ones are the weights alone.
     """
     from zoo.networks import count_parameters
 
     recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     data = build(recipe["data"])
-    model = build(recipe["model"], **({"image_shape": data.image_shape} if takes_images(recipe["model"]) else {}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what a model advises against: whoever trains it is told
+        model = build(recipe["model"], image_shape=data.image_shape)
     return {
         "name": name,
         "model": type(model).__name__,
@@ -63,11 +67,6 @@ def describe(name: str) -> dict[str, Any]:
         "generator_trainable": sum(p.numel() for p in model.generator.parameters()),
         "critic_trainable": sum(p.numel() for p in model.critic.parameters()),
     }
-
-
-def takes_images(model: dict[str, Any]) -> bool:
-    """Whether the recipe leaves the image shape to the data module."""
-    return "image_shape" not in model.get("init_args", {})
 
 
 def table(rows: list[dict[str, Any]]) -> str:

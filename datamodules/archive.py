@@ -46,7 +46,8 @@ def fetch(urls: Sequence[str], path: Path, size: int, sha256: str) -> None:
         except (OSError, HTTPException) as error:
             problems.append(f"{url}: " + " ".join(f"{type(error).__name__}: {error}".split()))
     raise DataError(
-        f"{path}: cannot be downloaded ({'; '.join(problems)}); fetch {urls[0]} by hand and unpack it into {path.parent}"
+        f"{path}: cannot be downloaded ({'; '.join(problems)}); "
+        f"fetch {urls[0]} by hand and unpack it into {path.parent}"
     )
 
 
@@ -79,6 +80,7 @@ def unpack(archive: Path, folder: Path) -> None:
         with tarfile.open(archive, "r:gz") as members:
             for member in members:
                 unpack_member(members, member, partial, archive)
+            check_end(members)
         if not (partial / folder.name).is_dir():
             raise DataError(f"{archive}: holds no folder {folder.name}; replace it by a good copy")
         move(partial / folder.name, folder)
@@ -87,6 +89,14 @@ def unpack(archive: Path, folder: Path) -> None:
         raise DataError(f"{archive}: cannot be unpacked ({told}); replace it by a good copy, or make room") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_end(members: tarfile.TarFile) -> None:
+    """Raises where tarfile stopped at a damaged header, which it takes for the end, or gzip's own checksum is wrong."""
+    assert members.fileobj is not None
+    while rest := members.fileobj.read(1 << 20):
+        if rest.strip(b"\0"):
+            raise tarfile.ReadError("a damaged header")
 
 
 def unpack_member(members: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, archive: Path) -> None:

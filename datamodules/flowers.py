@@ -89,7 +89,10 @@ class FlowersDataModule(FolderDataModule):
 
     def read(self, files: Sequence[Path]) -> Tensor:
         """Decodes the files, or takes what was kept of them. Raises DataError."""
-        key = fingerprint(files, self.folder, self.image_shape, self.resize)
+        try:
+            key = fingerprint(files, self.folder, self.image_shape, self.resize)
+        except OSError as error:  # of a link that leads nowhere
+            raise DataError(f"{error.filename}: {error.strerror}; replace or remove it") from error
         name = f"{FOLDER}-{self.image_size}-{self.resize}-{key}.npy"
         shape = len(files), *self.image_shape
         return cached(lambda: super(FlowersDataModule, self).read(files), shape, name, cache_folders(self.data_dir))

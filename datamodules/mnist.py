@@ -33,6 +33,8 @@ class MNISTDataModule(ImageDataModule):
         image_size: height and width; other sizes than 28 are resized bilinearly, with antialiasing.
         val_size: how many of the training images are held out for validation.
         download: fetch the files if any is missing.
+        per_class: train on the last that many images of each class in the file, as DeLiGAN does with 50; validation
+            images then come from the rest.
         check_md5: accept the original files only; without it, any files of the same layout and any count.
         **kwargs: see ImageDataModule.
     """
@@ -45,14 +47,16 @@ class MNISTDataModule(ImageDataModule):
         image_size: int = SIZE,
         val_size: int = 5000,
         download: bool = False,
+        per_class: int | None = None,
         check_md5: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, value in (("image_size", image_size), ("val_size", val_size)):
-            if value < 1:
+        for name, value in (("image_size", image_size), ("val_size", val_size), ("per_class", per_class)):
+            if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        self.image_size, self.val_size, self.download, self.check_md5 = image_size, val_size, download, check_md5
+        self.image_size, self.val_size, self.per_class = image_size, val_size, per_class
+        self.download, self.check_md5 = download, check_md5
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -94,12 +98,18 @@ class MNISTDataModule(ImageDataModule):
     def load(self) -> dict[str, Images]:
         """Reads and checks the four files. Raises DataError."""
         train, test = self.read("train"), self.read("t10k")
-        if self.val_size >= len(train.images):
+        few = torch.zeros(len(train.images), dtype=torch.bool)
+        if self.per_class:
+            for label in range(self.num_classes):
+                few[(train.labels == label).nonzero()[-self.per_class :]] = True
+        rest = train.take(~few)
+        if self.val_size >= len(rest.images):
             raise DataError(
                 f"{self.folder}: {len(train.images)} training images cannot give {self.val_size} for validation; "
                 "lower --data.init_args.val_size"
             )
-        return held_out(train, val=self.val_size) | {"test": test}
+        splits = held_out(rest, val=self.val_size)
+        return splits | {"test": test} | ({"train": train.take(few)} if self.per_class else {})
 
     def read(self, part: str) -> Images:
         """The images and labels of one part, `train` or `t10k`, in the files' order. Raises DataError."""

@@ -21,7 +21,15 @@ from lightning.pytorch import LightningModule, Trainer
 from PIL import Image
 
 import datamodules
-from datamodules import DataError, DigitsDataModule, FolderDataModule, ImageDataModule, MNISTDataModule
+from datamodules import (
+    DataError,
+    DigitsDataModule,
+    FlowersDataModule,
+    FolderDataModule,
+    ImageDataModule,
+    MNISTDataModule,
+    ToyDataModule,
+)
 from datamodules.batches import Images
 from datamodules.decode import decode
 from datamodules.images import default_data_dir, held_out, to_unit_range
@@ -74,10 +82,18 @@ def folder_module(tmp_path):
     return FolderDataModule("flowers", image_size=8, data_dir=str(tmp_path))
 
 
+def flowers_module(tmp_path):
+    for name in ("daisy", "dandelion", "roses", "sunflowers", "tulips"):
+        write_images(tmp_path / "flower_photos" / name, count=4, name="image{}.jpg")
+    return FlowersDataModule(data_dir=str(tmp_path), image_size=8)
+
+
 FACTORIES = {
     DigitsDataModule: lambda _: DigitsDataModule(),
     FolderDataModule: folder_module,
+    FlowersDataModule: flowers_module,
     MNISTDataModule: small_mnist_module,
+    ToyDataModule: lambda _: ToyDataModule(points=40),
 }
 
 
@@ -95,7 +111,7 @@ def all_data_modules():
 @pytest.fixture(params=all_data_modules(), ids=lambda cls: cls.__name__)
 def data_module(request, tmp_path):
     if request.param not in FACTORIES:
-        pytest.skip(f"no factory for {request.param.__name__}")
+        pytest.fail(f"add a factory for {request.param.__name__}")
     return FACTORIES[request.param](tmp_path)
 
 
@@ -128,7 +144,7 @@ def test_splits_have_the_promised_shape_type_and_labels(data_module):
     data_module.setup()
     assert set(data_module.splits) == {"train", "val", "test"}
     for images, labels in data_module.splits.values():
-        assert images.dtype == torch.uint8
+        assert images.dtype == (torch.float32 if isinstance(data_module, ToyDataModule) else torch.uint8)
         assert images.shape[1:] == shape
         assert labels.dtype == torch.int64
         assert labels.shape == images.shape[:1]
@@ -890,3 +906,14 @@ def test_the_parent_of_real_photographs_is_one_level_too_high(real_data):
         pytest.skip("flower_photos is not under $GANZOO_DATA")
     message = one_line_error(lambda: FolderDataModule(str(real_data)).num_classes)
     assert "one level too high" in message
+
+
+def test_mnist_per_class_trains_on_the_last_of_each_class_in_the_file_and_on_nothing_of_validation(tmp_path):
+    write_mnist(tmp_path, train=120)  # image n is all n, its label n % 10
+    data = MNISTDataModule(data_dir=str(tmp_path), per_class=2, val_size=30, check_md5=False)
+    data.setup()
+    train, val = data.splits["train"], data.splits["val"]
+    assert train.images[:, 0, 0, 0].tolist() == list(range(100, 120))
+    assert train.labels.tolist() == [*range(10), *range(10)]
+    assert len(val.images) == 30
+    assert val.images.max() < 100

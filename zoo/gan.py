@@ -1,5 +1,6 @@
 """The GAN of 2014, from which every other model derives. The loop itself is in zoo/loop.py."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -33,6 +34,7 @@ class GAN(AdversarialLoop):
         critic_steps: critic updates in one step of the schedule `alternate`.
         generator_optimizer: for the generator and the prior: a dictionary with name (adam, rmsprop, sgd), lr, ...
         critic_optimizer: for the critic.
+        lr_decay: two steps; both learning rates fall linearly from their full value at the first to 0 at the second.
     """
 
     paper: ClassVar[str] = "arXiv:1406.2661"
@@ -50,29 +52,22 @@ class GAN(AdversarialLoop):
         critic_steps: int = 1,
         generator_optimizer: OptimizerConfig = ADAM,
         critic_optimizer: OptimizerConfig = ADAM,
+        lr_decay: list[int] | None = None,
     ) -> None:
         super().__init__()
-        for name, key, table in (
-            ("network", network, NETWORKS),
-            ("prior", prior, PRIORS),
-            ("schedule", schedule, SCHEDULES),
-        ):
-            if key not in table:
-                raise ValueError(f"{name} must be one of {', '.join(table)}; got {key!r}")
-        for name, value in (("latent_dim", latent_dim), ("critic_steps", critic_steps)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
-        if schedule != "alternate" and critic_steps != 1:
-            raise ValueError(f"schedule {schedule} chooses for itself who moves: critic_steps must be 1")
+        check_name("network", network, NETWORKS)
+        check_name("prior", prior, PRIORS)
+        check_name("schedule", schedule, SCHEDULES)
+        check_arguments(image_shape, latent_dim, schedule, critic_steps, lr_decay)
         check_optimizer(generator_optimizer, "generator_optimizer")
         check_optimizer(critic_optimizer, "critic_optimizer")
         self.save_hyperparameters()  # the subclass's arguments too
-        self.hparams["image_shape"] = list(image_shape)  # hparams.yaml has no tuples
+        self.hparams.update(plain(dict(self.hparams)))
         self.image_shape, self.network, self.latent_dim = tuple(image_shape), network, latent_dim
         self.generator_options, self.critic_options = generator_options or {}, critic_options or {}
         self.prior_name, self.prior_options = prior, prior_options or {}
         self.optimizer_configs = critic_optimizer, generator_optimizer
-        self.critic_steps = critic_steps
+        self.critic_steps, self.lr_decay = critic_steps, lr_decay
         self.schedule = Alternate(critic_steps) if schedule == "alternate" else SCHEDULES[schedule]()
         self.prior, self.generator, self.critic = self.build_prior(), self.build_generator(), self.build_critic()
         self.critic_mixes_samples = mixes_samples(self.critic)
@@ -124,3 +119,31 @@ class GAN(AdversarialLoop):
         players = self.critic, nn.ModuleList([self.generator, self.prior])
         configs = zip(self.optimizer_configs, players, strict=True)
         return [build_optimizer(config, player.parameters()) for config, player in configs]
+
+
+def plain(value: Any) -> Any:
+    """A copy of dictionaries and lists, with lists for tuples: what YAML, JSON and an unpickled checkpoint agree on."""
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def check_name(argument: str, name: str, table: Mapping[str, Any]) -> None:
+    """Raises a ValueError if `table` has no such name."""
+    if name not in table:
+        raise ValueError(f"{argument} must be one of {', '.join(table)}; got {name!r}")
+
+
+def check_arguments(
+    image_shape: Sequence[int], latent_dim: int, schedule: str, critic_steps: int, lr_decay: Sequence[int] | None
+) -> None:
+    """Raises a ValueError that names the argument that no model can have."""
+    if len(image_shape) != 3 or min(image_shape) < 1:
+        raise ValueError(f"image_shape must be (channels, height, width), each at least 1, got {tuple(image_shape)}")
+    for name, value in (("latent_dim", latent_dim), ("critic_steps", critic_steps)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    if schedule != "alternate" and critic_steps != 1:
+        raise ValueError(f"schedule {schedule} chooses for itself who moves: critic_steps must be 1")
+    if lr_decay is not None and not (len(lr_decay) == 2 and 0 <= lr_decay[0] < lr_decay[1]):
+        raise ValueError(f"lr_decay must be two steps, the first before the second, got {lr_decay}")

@@ -4,7 +4,8 @@ Shapes: images [N, C, H, W] in [-1, 1]; latents [N, D]; critic outputs [N].
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,6 +19,30 @@ from zoo.randomness import derive_seed, run_seed, seeded
 from zoo.schedules import Schedule
 
 CRITIC, GENERATOR = 0, 1  # the order of the optimizers
+
+
+def images_of(batch: Any) -> Tensor:
+    """The images [N, C, H, W] of a batch, which is (images, ...) or the images alone."""
+    images: Tensor = batch[0] if isinstance(batch, list | tuple) else batch
+    return images
+
+
+@contextmanager
+def evaluating(*networks: nn.Module) -> Iterator[None]:
+    """Networks in inference mode; after it every part of them is back in its own mode, frozen ones too."""
+    modes = [(part, part.training) for network in networks for part in network.modules()]
+    try:
+        for network in networks:
+            network.eval()
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+def decayed(step: int, begin: int, end: int) -> float:
+    """1 up to step `begin`, 0 from `end` on, linear between."""
+    return min(max((end - step) / (end - begin), 0.0), 1.0)
 
 
 class AdversarialLoop(LightningModule):
@@ -34,6 +59,7 @@ class AdversarialLoop(LightningModule):
     critic: nn.Module
     schedule: Schedule
     critic_steps: int
+    lr_decay: list[int] | None
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,8 +85,10 @@ class AdversarialLoop(LightningModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """One round, on images [critic_steps * N, C, H, W]: each critic update has its own N."""
-        parts, step = self.parts(batch), self.global_step
+        parts, step, self.observed = self.parts(batch), self.global_step, {}
         torch.manual_seed(derive_seed("step", run_seed(), self.global_rank, step))
+        if self.lr_decay:
+            self.set_learning_rates(decayed(step, *self.lr_decay))
         if step % self.trainer.num_training_batches == 0:
             self.schedule.begin_epoch()
         self.schedule.begin_batch()
@@ -77,9 +105,15 @@ class AdversarialLoop(LightningModule):
             self.observe(**self.prior.describe())
             self.record({f"train/{name}": value for name, value in self.observed.items()})
 
+    def set_learning_rates(self, share: float) -> None:
+        """Sets both to a share of what they began with."""
+        for optimizer in (self.optimizer_of(CRITIC), self.optimizer_of(GENERATOR)):
+            for group in optimizer.param_groups:
+                group["lr"] = share * optimizer.defaults["lr"]
+
     def parts(self, batch: Any) -> tuple[Tensor, ...]:
         """The batch's images, cut into one equal part for each critic update."""
-        images: Tensor = batch[0] if isinstance(batch, list | tuple) else batch
+        images = images_of(batch)
         if not images.is_floating_point() or len(images) % self.critic_steps:
             raise ValueError(
                 f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={self.critic_steps} "
@@ -109,11 +143,8 @@ class AdversarialLoop(LightningModule):
         """The generator's loss on the latents of the move to come, in inference mode, the same on every rank."""
         seed = derive_seed("move", run_seed(), self.global_rank, self.global_step, move if self.schedule.redraws else 0)
         torch.manual_seed(seed)
-        for player in (self.generator, self.critic):
-            player.eval()
-        loss = self.generator_loss(real, self.generator(self.prior(len(real))))
-        for player in (self.generator, self.critic):
-            player.train()
+        with evaluating(self.generator, self.critic):
+            loss = self.generator_loss(real, self.generator(self.prior(len(real))))
         torch.manual_seed(seed)
         return float(self.trainer.strategy.reduce(loss, reduce_op="mean"))
 
@@ -136,7 +167,8 @@ class AdversarialLoop(LightningModule):
     @property
     def is_logged_step(self) -> bool:
         """Whether losses are logged at this step, one in `trainer.log_every_n_steps`."""
-        return self.global_step % int(getattr(self.trainer, "log_every_n_steps", 50)) == 0
+        every = int(getattr(self.trainer, "log_every_n_steps", 50))
+        return every > 0 and self.global_step % every == 0  # 0 is Lightning's never
 
     def observe(self, **values: Tensor) -> None:
         """Keeps values of this step, as tensors: nothing waits for the device until a step is logged."""
@@ -155,25 +187,20 @@ class AdversarialLoop(LightningModule):
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Images [n, C, H, W] in [-1, 1], float32, in inference mode, drawn from `generator` or torch's own."""
-        modes = [(part, part.training) for part in (self.prior, self.generator)]
-        try:
-            for part, _ in modes:
-                part.eval()
+        with evaluating(self.prior, self.generator):
             images: Tensor = self.generator(self.prior(n, generator))
-        finally:
-            for part, training in modes:
-                part.train(training)
         return images.float()
 
     def validation_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One fake for each held-out image, [N, C, H, W], from latents that are the same in every validation."""
-        real: Tensor = batch[0]
+        real = images_of(batch)
         fake = self.sample(len(real), seeded("sample", run_seed(), self.global_rank, batch_idx))
         gap = self.critic(real).mean() - self.critic(fake.to(real.dtype)).mean()
         stage = "test" if self.trainer.testing else "val"
         self.log(f"{stage}/critic_gap", gap, batch_size=len(real), sync_dist=True)
         if self.trainer.state.fn == TrainerFn.FITTING:
-            self.log("step", float(self.trained_steps), batch_size=len(real))  # the loggers' x, as in `record`
+            # The loggers' x, as in `record`; a mean over the batches, the default, would round it.
+            self.log("step", float(self.trained_steps), batch_size=len(real), sync_dist=True, reduce_fx="max")
         return fake
 
     test_step = validation_step

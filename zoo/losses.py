@@ -11,27 +11,32 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 
+def mean(outputs: Tensor) -> Tensor:
+    """The mean in float32 at least: bfloat16 has 8 bits, and a Wasserstein estimate is a small difference of means."""
+    return outputs.to(torch.promote_types(outputs.dtype, torch.float32)).mean()
+
+
 def logistic_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
     """Binary cross entropy with real = 1, fake = 0, halved so that a critic that knows nothing pays ln 2.
 
     -(log D(x) + log(1 - D(G(z)))) / 2 with D = sigmoid(critic). arXiv:1406.2661, Equation 1.
     """
-    return (softplus(-on_real).mean() + softplus(on_fake).mean()) / 2
+    return (mean(softplus(-on_real)) + mean(softplus(on_fake))) / 2
 
 
 def logistic_generator(on_fake: Tensor) -> Tensor:
     """The non-saturating generator: -log D(G(z)). arXiv:1406.2661, Section 3."""
-    return softplus(-on_fake).mean()
+    return mean(softplus(-on_fake))
 
 
 def wasserstein_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
     """f(G(z)) - f(x): minus the estimate of the Wasserstein distance. arXiv:1701.07875, Algorithm 1."""
-    return on_fake.mean() - on_real.mean()
+    return mean(on_fake) - mean(on_real)
 
 
 def wasserstein_generator(on_fake: Tensor) -> Tensor:
     """-f(G(z)). arXiv:1701.07875, Algorithm 1."""
-    return -on_fake.mean()
+    return -mean(on_fake)
 
 
 def gradient_norms(

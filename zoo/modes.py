@@ -64,7 +64,7 @@ class ModeCoverage(Metric):
         """`modes_covered` and `high_quality`; a ValueError without a point."""
         if not self.total:
             raise ValueError("ModeCoverage: no score without data, update() never got a point")
-        needed = (self.min_share * self.total / len(self.centres)).clamp(min=1)
+        needed = self.min_share * self.total / len(self.centres)  # above 0, so that an empty mode never counts
         return {
             "modes_covered": (self.good >= needed).sum().float(),
             "high_quality": self.good.sum() / self.total,

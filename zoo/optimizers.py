@@ -30,22 +30,26 @@ _KEYS: dict[str, set[str]] = {
     "rmsprop": {"alpha", "momentum", "eps"},
     "sgd": {"momentum"},
 }
+_DECAYS = {"betas", "alpha", "momentum"}
 
 
 def check_optimizer(config: OptimizerConfig, role: str) -> None:
     """Raises a ValueError that names `role` and the key if `config` could not build an optimizer that learns."""
-    name = config.get("name")
-    if name not in _KEYS or "lr" not in config:
-        raise ValueError(f"{role} needs a name of {', '.join(_KEYS)} and an lr, got {dict(config)}")
+    name = config.get("name") if isinstance(config, dict) else None
+    if not isinstance(name, str) or name not in _KEYS or "lr" not in config:
+        raise ValueError(f"{role} needs a name of {', '.join(_KEYS)} and an lr, got {config!r}")
     for key, value in config.items():
-        if key not in _KEYS[name] | {"name", "lr"}:
+        if key == "name":
+            continue
+        if key not in _KEYS[name] | {"lr"}:
             raise ValueError(f"{role}: {name} has no {key!r}; it takes lr, {', '.join(sorted(_KEYS[name]))}")
-        numbers: list[Any] = list(value) if key == "betas" else [0.0 if key == "name" else value]  # type: ignore[call-overload]
-        if key == "betas" and len(numbers) != 2:
-            raise ValueError(f"{role}: betas must be two numbers, got {value}")
-        ends_at_one = key in ("betas", "alpha", "momentum")
-        if not all(0 <= float(v) < (1 if ends_at_one else float("inf")) for v in numbers):
-            raise ValueError(f"{role}: {key} must be {'in [0, 1)' if ends_at_one else 'finite and >= 0'}, got {value}")
+        numbers: Any = value if key == "betas" else [value]
+        if not isinstance(numbers, list | tuple) or len(numbers) != (2 if key == "betas" else 1):
+            raise ValueError(f"{role}: betas must be two numbers, got {value!r}")
+        below, range_ = (1.0, "in [0, 1)") if key in _DECAYS else (float("inf"), "finite and >= 0")
+        # Only Python's own numbers: a checkpoint must load without pickle.
+        if not all(type(number) in (int, float) and 0 <= number < below for number in numbers):
+            raise ValueError(f"{role}: {key} must be {range_} and of type int or float, got {value!r}")
 
 
 def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:

@@ -67,6 +67,10 @@ class Alternate(Schedule):
         self.critic_steps, self.moves = critic_steps, critic_steps + 1
         self.made = 0
 
+    def begin_batch(self) -> None:
+        """Forgets a round that an exception cut short."""
+        self.made = 0
+
     def moves_generator(self, generator_loss: float = 0.0) -> bool:
         """True for the last move of each round."""
         self.made = (self.made + 1) % self.moves

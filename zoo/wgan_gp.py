@@ -42,8 +42,9 @@ class WGANGP(GAN):
             critic_optimizer=critic_optimizer,
             **kwargs,
         )
-        if not 0 <= gp_weight < float("inf"):
-            raise ValueError(f"gp_weight must be finite and at least 0, got {gp_weight}")
+        for name, value in (("gp_weight", gp_weight), ("gp_eps", gp_eps)):
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"{name} must be finite and at least 0, got {value}")
         self.gp_weight, self.gp_eps = gp_weight, gp_eps
         if self.critic_mixes_samples or is_random(self.critic):
             warnings.warn(

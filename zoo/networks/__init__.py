@@ -11,6 +11,7 @@ from torch import nn
 
 from zoo.networks.deligan_conv import DeLiGANConvCritic, DeLiGANConvGenerator
 from zoo.networks.keras_conv import KerasConvCritic, KerasConvGenerator
+from zoo.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d
 from zoo.networks.matlab_conv import MatlabConvCritic, MatlabConvGenerator
 from zoo.networks.minibatch import MinibatchDiscrimination
 from zoo.networks.mlp import MLPCritic, MLPGenerator
@@ -68,9 +69,9 @@ def is_random(network: nn.Module) -> bool:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Weights and running statistics, as Keras' summary counts them; batch norm's step counter is no parameter."""
-    statistics = [buffer for name, buffer in network.named_buffers() if "running_" in name]
-    return sum(tensor.numel() for tensor in [*network.parameters(), *statistics])
+    """Parameters as the network's source counts them: weights, and with Keras' batch norm its running statistics."""
+    keras = [part for part in network.modules() if isinstance(part, KerasBatchNorm1d | KerasBatchNorm2d)]
+    return sum(p.numel() for p in network.parameters()) + sum(2 * part.num_features for part in keras)
 
 
 __all__ = ["NETWORKS", "ImageShape", "Pair", "build", "count_parameters", "is_random", "mixes_samples"]

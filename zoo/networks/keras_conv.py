@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from zoo.networks.layers import SameConv2d, glorot_, keras_batch_norm
+from zoo.networks.layers import KerasBatchNorm2d, SameConv2d, glorot_
 
 
 class KerasConvGenerator(nn.Module):
@@ -26,11 +26,11 @@ class KerasConvGenerator(nn.Module):
             nn.Unflatten(1, (128, height // 4, width // 4)),
             nn.Upsample(scale_factor=2),
             SameConv2d(128, 128, 4),
-            keras_batch_norm(128),
+            KerasBatchNorm2d(128),
             nn.ReLU(inplace=True),
             nn.Upsample(scale_factor=2),
             SameConv2d(128, 64, 4),
-            keras_batch_norm(64),
+            KerasBatchNorm2d(64),
             nn.ReLU(inplace=True),
             SameConv2d(64, channels, 4),
             nn.Tanh(),
@@ -51,7 +51,7 @@ def normalise(norm: Norm, channels: int) -> nn.Module:
     return {
         "layer": lambda: nn.GroupNorm(1, channels),
         "instance": lambda: nn.InstanceNorm2d(channels, affine=True),
-        "batch": lambda: keras_batch_norm(channels),
+        "batch": lambda: KerasBatchNorm2d(channels),
         "none": nn.Identity,
     }[norm]()
 

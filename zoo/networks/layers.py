@@ -84,9 +84,18 @@ def tf_batch_norm(channels: int, dim: int = 2, eps: float = 1e-5, gamma_std: flo
     return norm
 
 
-def keras_batch_norm(channels: int, dim: int = 2) -> nn.Module:
+class KerasBatchNorm1d(nn.BatchNorm1d):
     """BatchNormalization(momentum=0.8), eps 1e-3: Keras' momentum is the share of the old value, torch's of the new."""
-    return (nn.BatchNorm2d if dim == 2 else nn.BatchNorm1d)(channels, eps=1e-3, momentum=0.2)
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-3, momentum=0.2)
+
+
+class KerasBatchNorm2d(nn.BatchNorm2d):
+    """The same for images [N, C, H, W]."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-3, momentum=0.2)
 
 
 def glorot_(network: nn.Module) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from zoo.networks.layers import glorot_, keras_batch_norm
+from zoo.networks.layers import KerasBatchNorm1d, glorot_
 
 
 class MLPGenerator(nn.Module):
@@ -30,7 +30,7 @@ class MLPGenerator(nn.Module):
         blocks: list[nn.Module] = []
         for inputs, width in zip((latent_dim, *hidden), hidden, strict=False):
             blocks += [nn.Linear(inputs, width), nn.LeakyReLU(0.2, inplace=True)]
-            blocks += [keras_batch_norm(width, dim=1)] if norm == "batch" else []
+            blocks += [KerasBatchNorm1d(width)] if norm == "batch" else []
         self.body = nn.Sequential(*blocks, nn.Linear(hidden[-1], prod(image_shape)), nn.Tanh())
         self.image_shape = tuple(image_shape)
         glorot_(self)

@@ -1,0 +1,72 @@
+"""What every test has: W&B offline, an environment of its own, one thread. `run` is the command line."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+TINY = """\
+model:
+  class_path: zoo.WGANGP
+  init_args:
+    network: mlp
+    generator_options: {hidden: [8]}
+    critic_options: {hidden: [8]}
+    latent_dim: 4
+data:
+  class_path: datamodules.DigitsDataModule
+  init_args: {batch_size: 4, predict_samples: 6}
+trainer: {accelerator: cpu, devices: 1, max_steps: 4, log_every_n_steps: 2, val_check_interval: 2, limit_val_batches: 2,
+          limit_test_batches: 2, enable_model_summary: false}
+image_grid: {every_n_steps: 2, num_images: 4}
+loggers: [csv]
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def isolated(request, monkeypatch, tmp_path_factory):
+    """W&B offline and away from the user's settings; the user's data only for tests marked `data`."""
+    own = {"PL_GLOBAL_SEED", "PL_SEED_WORKERS", "GANZOO_RUN_DIR"}
+    wandb = {name for name in os.environ if name.startswith("WANDB_")} - {"WANDB_SERVICE"}
+    data = set() if request.node.get_closest_marker("data") else {"GANZOO_DATA"}
+    for name in own | wandb | data:
+        monkeypatch.setenv(name, "0")  # so that what a test leaves behind is taken back
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    for name in ("WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
+        monkeypatch.setenv(name, str(tmp_path_factory.getbasetemp() / "wandb"))
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A recipe whose steps take milliseconds: WGAN-GP, two hidden layers of 8 units, on the digits."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def run(tmp_path, tiny, monkeypatch):
+    """`run("fit", "--trainer.max_steps=2")` runs that on the tiny recipe, in tmp_path; gives the new run's folder."""
+    import cli
+
+    monkeypatch.chdir(tmp_path)
+
+    def command(name, *words, config="tiny.yaml"):
+        before = folders(tmp_path)
+        cli.main([name, "--config", config, *words])
+        new = folders(tmp_path) - before
+        return new.pop() if new else None
+
+    return command
+
+
+def folders(root: Path) -> set[Path]:
+    """All folders of runs under `root`."""
+    return set(root.glob("**/runs/*/*"))

@@ -1,0 +1,103 @@
+"""The classifier behind the scores: its answers, its augmentation, its training."""
+
+import copy
+import json
+import math
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.testing import assert_close
+
+from zoo.classifier import Classifier, distorted, train
+from zoo.scorers import load_scorer
+
+pytestmark = [  # Lightning's advice, on machines with more than the tests use
+    pytest.mark.filterwarnings("ignore:.*does not have many workers"),
+    pytest.mark.filterwarnings("ignore:GPU available but not used"),
+    pytest.mark.filterwarnings("ignore:The number of training batches"),
+]
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(("shape", "stages"), [((1, 8, 8), 1), ((3, 11, 7), 2), ((1, 28, 28), 2), ((3, 64, 64), 4)])
+def test_any_image_shape_gives_features_and_logits(shape, stages):
+    model = Classifier(shape, num_classes=5, width=4, max_width=8, stages=stages).eval()
+    features, logits = model(torch.randn(3, *shape))
+    assert features.shape == (3, model.num_features) == (3, 8)
+    assert logits.shape == (3, 5)
+    assert_close(logits, model.head(features))
+
+
+def test_the_default_is_a_few_hundred_kilobytes():
+    assert sum(4 * p.numel() for p in Classifier().parameters()) < 300_000
+
+
+@pytest.mark.parametrize("wrong", ["num_classes", "width", "max_width", "stages"])
+def test_wrong_sizes_are_refused(wrong):
+    with pytest.raises(ValueError, match="at least 1"):
+        Classifier(**{wrong: 0})
+
+
+def test_hyperparameters_are_plain():
+    hparams = dict(Classifier((1, 8, 8), 3).hparams)
+    assert hparams["image_shape"] == [1, 8, 8]
+    assert json.loads(json.dumps(hparams)) == hparams
+
+
+def test_nothing_to_distort_leaves_images_alone():
+    images = torch.rand(4, 3, 6, 9)
+    assert_close(distorted(images, generator(), 0, 0, 0), images, atol=1e-5, rtol=0)
+
+
+def test_distortion_is_small_differs_by_image_and_follows_the_generator():
+    images = torch.linspace(-1, 1, 20).expand(6, 1, 20, 20).contiguous()  # brighter to the right: a mirror would show
+    once, again = (distorted(images, generator(), math.radians(10), 0.16, 0.1) for _ in range(2))
+    assert torch.equal(once, again)
+    assert not torch.equal(once, distorted(images, generator(1), math.radians(10), 0.16, 0.1))
+    assert not torch.equal(once[0], once[1])
+    assert once.min() >= -1
+    assert once.max() <= 1
+    assert (once.diff(dim=3).mean(dim=(1, 2, 3)) > 0).all()
+    assert (once - images).abs().mean() < 0.2
+
+
+def test_a_shift_is_a_share_of_the_size():
+    """A dot in the middle of 21 pixels, moved by up to 0.1 * 21 pixels, is still one dot at most 2.1 away."""
+    images = torch.zeros(50, 1, 21, 21)
+    images[:, :, 10, 10] = 1
+    moved = distorted(images, generator(), 0, 2 * 0.1, 0)
+    position = torch.arange(21.0)
+    for dim in (2, 3):
+        mass = moved.sum(dim=(1, 5 - dim))
+        centre = (mass * position).sum(dim=1) / mass.sum(dim=1)
+        assert (centre - 10).abs().max() <= 2.1 + 1e-4
+        assert (centre - 10).abs().max() > 1.5
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "ckpt"])
+def test_training_learns_digits_and_writes_a_scorer(suffix, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    state = torch.get_rng_state()
+    entry = train("digits", tmp_path / f"new.{suffix}", epochs=6, batch_size=32, stages=1, width=8, seed=3)
+    torch.set_rng_state(state)
+    assert entry["test_accuracy"] > 0.6  # 0.1 by chance
+    assert entry["image_shape"] == [1, 8, 8]
+    if suffix == "ckpt":
+        scorer = load_scorer(str(tmp_path / "new.ckpt"))
+        assert scorer.name == str(tmp_path / "new.ckpt")
+        assert scorer.num_classes == 10
+    else:
+        model = Classifier(**{k: entry[k] for k in ("image_shape", "num_classes", "width", "max_width", "stages")})
+        before = copy.deepcopy(model.state_dict())
+        model.load_state_dict(load_file(tmp_path / "new.safetensors"))
+        assert not torch.equal(before["head.weight"], model.head.weight)
+    assert [path.name for path in tmp_path.iterdir()] == [f"new.{suffix}"]
+
+
+def test_another_kind_of_file_is_refused(tmp_path):
+    with pytest.raises(SystemExit, match=r"must end in \.ckpt or \.safetensors"):
+        train("digits", tmp_path / "new.pt")

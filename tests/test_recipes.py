@@ -1,0 +1,159 @@
+"""Every recipe in configs/, whoever adds it: it parses, says what it means, and takes two steps on tiny data."""
+
+import json
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+import cli
+import configs
+import zoo
+
+NAMES = configs.names()
+
+
+def recipe(name):
+    return yaml.safe_load((configs.FOLDER / f"{name}.yaml").read_text())
+
+
+# -- tiny data, by data module --
+
+
+def mnist(folder, options):
+    """The four files with 120 and 12 noise images, and the words that make the module take them."""
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", 120), ("t10k", 12)):
+        pixels = np.random.default_rng(0).integers(0, 256, (count, 28, 28), np.uint8)
+        for kind, values in (("images-idx3", pixels), ("labels-idx1", np.arange(count, dtype=np.uint8) % 10)):
+            head = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
+            (raw / f"{part}-{kind}-ubyte").write_bytes(head + values.tobytes())
+    words = ["--data.init_args.check_md5=false", "--data.init_args.val_size=8"]
+    return words + (["--data.init_args.per_class=4"] if options.get("per_class") else [])
+
+
+def flowers(folder, options):
+    """Twelve noise photographs in each of the five classes."""
+    from datamodules.flowers import CLASSES
+
+    for name in CLASSES:
+        (folder / "flower_photos" / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = np.random.default_rng(number).integers(0, 256, (24, 32, 3), np.uint8)
+            Image.fromarray(pixels).save(folder / "flower_photos" / name / f"{number}.jpg")
+    return []
+
+
+def ships_with_us(folder, options):
+    return []
+
+
+TINY_DATA = {
+    "MNISTDataModule": mnist,
+    "FlowersDataModule": flowers,
+    "DigitsDataModule": ships_with_us,
+    "ToyDataModule": ships_with_us,
+}
+
+
+def tiny_data(name, folder):
+    """The words that point the recipe to tiny data of its kind, made in `folder`."""
+    data = recipe(name)["data"]
+    module = data["class_path"].rsplit(".", 1)[1]
+    if module not in TINY_DATA:
+        pytest.fail(f"configs/{name}.yaml uses {module}: add a function that writes tiny data for it to TINY_DATA")
+    return TINY_DATA[module](folder, data.get("init_args", {}))
+
+
+def test_a_recipe_on_an_unknown_data_module_says_what_to_add(monkeypatch, tmp_path):
+    monkeypatch.delitem(TINY_DATA, "DigitsDataModule")
+    with pytest.raises(pytest.fail.Exception, match=r"configs/quickstart\.yaml uses DigitsDataModule: add a function"):
+        tiny_data("quickstart", tmp_path)
+
+
+# -- every recipe --
+
+
+def printed(capsys, *words):
+    """The configuration that --print_config shows."""
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["fit", *words, "--print_config"])
+    assert stop.value.code == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_prints_as_what_it_reads_back(name, capsys, tmp_path):
+    first = printed(capsys, "--config", name)
+    assert "Unable to serialize" not in first
+    (tmp_path / "again.yaml").write_text(first)
+    again = yaml.safe_load(printed(capsys, "--config", str(tmp_path / "again.yaml")))
+    assert again == yaml.safe_load(first)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_says_only_what_differs(name):
+    lines = (configs.FOLDER / f"{name}.yaml").read_text().splitlines()
+    assert len(lines) <= 25
+    assert recipe(name)["trainer"]["max_steps"] > 0, "a recipe says how long it trains"
+
+
+@pytest.mark.filterwarnings("ignore:this critic has batch norm or dropout")  # in one recipe, as its source has it
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_takes_two_steps(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANZOO_DATA", str(tmp_path))
+    quick = (
+        "--trainer.accelerator=cpu --trainer.max_steps=2 --trainer.val_check_interval=2 --trainer.limit_val_batches=1"
+    )
+    quick += " --trainer.log_every_n_steps=1 --trainer.enable_model_summary=false --data.init_args.batch_size=2"
+    cli.main(["fit", "--config", name, *tiny_data(name, tmp_path), *quick.split(), "--loggers=[csv]"])
+    (folder,) = (tmp_path / "runs" / name).iterdir()
+    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["global_step"] == 2
+    assert all(value.isfinite().all() for value in checkpoint["state_dict"].values())
+    assert (folder / "checkpoints" / "best.ckpt").is_file()
+    assert list((folder / "samples").glob("step_*.png"))
+
+
+# -- the list --
+
+
+def test_list_json_counts_the_parameters_of_the_built_models(capsys):
+    cli.main(["list", "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == NAMES
+    keys = {"name", "model", "data", "paper", "generator_parameters", "critic_parameters", "prior_parameters"}
+    for row in rows:
+        assert keys <= set(row)
+        assert row["paper"] == getattr(zoo, row["model"]).paper
+        assert row["generator_parameters"] > 0 < row["critic_parameters"]
+    keras = next(row for row in rows if row["name"] == "gan_mlp_mnist")
+    assert (keras["generator_parameters"], keras["critic_parameters"]) == (1_493_520, 533_505)
+
+
+def test_list_shows_a_line_for_each_recipe(capsys):
+    cli.main(["list"])
+    title, *lines = capsys.readouterr().out.splitlines()
+    assert title.split()[:4] == ["name", "model", "data", "paper"]
+    assert [line.split()[0] for line in lines] == NAMES
+    assert len({len(line) for line in lines}) == 1, "columns are aligned"
+
+
+def test_list_takes_no_other_word(capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["list", "--jsn"])
+    assert stop.value.code == 2
+    assert "--jsn" in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_the_command_is_installed():
+    rows = subprocess.run([sys.executable, "-m", "cli", "list", "--json"], capture_output=True, check=True).stdout
+    assert [row["name"] for row in json.loads(rows)] == NAMES

@@ -1,0 +1,258 @@
+"""The scorers: what is shipped, what a user brings, Inception, and what happens if one cannot be had."""
+
+import hashlib
+import importlib
+import importlib.util
+import io
+import json
+import time
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+import zoo.inception
+from datamodules import DigitsDataModule, MNISTDataModule
+from datamodules.images import default_data_dir, to_unit_range
+from zoo.classifier import Classifier
+from zoo.scorers import FOLDER, INDEX, Scorer, ScorerError, load_scorer, load_shipped
+
+needs_fidelity = pytest.mark.skipif(importlib.util.find_spec("torch_fidelity") is None, reason="needs torch-fidelity")
+
+
+def accuracy(scorer: Scorer, images: torch.Tensor, labels: torch.Tensor) -> float:
+    parts = zip(images.split(500), labels.split(500), strict=True)
+    return sum(int((scorer(to_unit_range(x)).logits.argmax(dim=1) == y).sum()) for x, y in parts) / len(images)
+
+
+# -- what is shipped --
+
+
+@pytest.mark.parametrize("name", INDEX)
+def test_shipped_scorers_are_frozen_and_say_what_they_are(name):
+    scorer = load_scorer(name)
+    assert scorer.name == name
+    assert scorer.image_shape == tuple(INDEX[name]["image_shape"])
+    assert (FOLDER / f"{name}.safetensors").stat().st_size < 600_000
+    scorer.train()
+    assert not any(module.training for module in scorer.modules())
+    assert not any(parameter.requires_grad for parameter in scorer.parameters())
+    features, logits = scorer(torch.zeros(2, *scorer.image_shape).requires_grad_())
+    assert features.shape == (2, scorer.num_features)
+    assert logits.shape == (2, scorer.num_classes)
+    assert not logits.requires_grad
+
+
+def test_digits_are_told_apart_at_any_size():
+    for size in (8, 16, 28):
+        data = DigitsDataModule(image_size=size)
+        data.setup()
+        assert accuracy(load_scorer("digits"), *data.splits["test"]) >= (0.98 if size == 8 else 0.95)
+
+
+def test_the_recorded_accuracy_of_digits_is_right():
+    data = DigitsDataModule()
+    data.setup()
+    assert accuracy(load_scorer("digits"), *data.splits["test"]) == pytest.approx(
+        INDEX["digits"]["test_accuracy"], abs=0.003
+    )
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not (default_data_dir() / "MNIST/raw").is_dir(), reason="no MNIST under $GANZOO_DATA")
+def test_mnist_is_told_apart():
+    data = MNISTDataModule()
+    data.setup()
+    result = accuracy(load_scorer("mnist"), *data.splits["test"])
+    assert result >= 0.993
+    assert result == pytest.approx(INDEX["mnist"]["test_accuracy"], abs=0.0005)
+
+
+def test_the_index_has_what_it_takes_to_do_it_again():
+    for name, entry in INDEX.items():
+        assert f"--data {name} --out zoo/weights/{name}.safetensors" in entry["command"]
+        assert f"--seed {entry['seed']}" in entry["command"]
+
+
+# -- what it does to images --
+
+
+def test_loading_leaves_the_random_state_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    load_scorer("digits")
+    assert torch.equal(torch.rand(3), expected)
+
+
+class Probe(nn.Module):
+    """Keeps the images that it is given."""
+
+    def forward(self, images):  # noqa: D102
+        self.seen = images
+        return images.flatten(1).double(), images.flatten(1)[:, :2]
+
+
+def test_sizes_and_channels_are_made_to_fit():
+    probe = Probe()
+    scorer = Scorer("probe", probe, (1, 4, 4), 16, 2)
+    image = torch.rand(2, 1, 4, 4)
+    features, _ = scorer(image)
+    assert torch.equal(probe.seen, image)
+    assert features.dtype == torch.float32
+    scorer(image.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3))
+    assert probe.seen.shape == (2, 1, 4, 4)
+    scorer(torch.full((2, 3, 4, 4), 0.5))
+    assert_close(probe.seen, torch.full((2, 1, 4, 4), 0.5))  # grey in three channels is that grey
+    Scorer("probe", probe, (3, 4, 4), 48, 2)(image)
+    assert torch.equal(probe.seen, image.expand(2, 3, 4, 4))
+    with pytest.raises(ScorerError, match="1 channels cannot look at images with 2"):
+        scorer(torch.zeros(2, 2, 4, 4))
+    assert scorer(torch.zeros(0, 1, 9, 9)).logits.shape[0] == 0
+
+
+def test_autocast_does_not_reach_the_scorer():
+    scorer, images = load_scorer("digits"), torch.rand(3, 1, 8, 8)
+    expected = scorer(images).logits
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(scorer(images).logits, expected)
+
+
+# -- what a user brings --
+
+
+def test_an_unknown_name_is_one_line():
+    with pytest.raises(ScorerError, match="no scorer and no file is called 'cifar'") as error:
+        load_scorer("cifar")
+    assert "digits" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_changed_file_is_refused(tmp_path):
+    path = tmp_path / "digits.safetensors"
+    content = bytearray((FOLDER / "digits.safetensors").read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ScorerError, match="sha256 is .*, not " + INDEX["digits"]["sha256"]) as error:
+        load_shipped("digits", path, INDEX["digits"])
+    assert "\n" not in str(error.value)
+    with pytest.raises(ScorerError, match="No such file"):
+        load_shipped("digits", tmp_path / "none", INDEX["digits"])
+
+
+def test_other_checkpoints_are_refused(tmp_path):
+    path = tmp_path / "other.ckpt"
+    torch.save({"model_class": "WGANGP", "hyper_parameters": {}, "state_dict": {}}, path)
+    with pytest.raises(ScorerError, match="is the checkpoint of a WGANGP"):
+        load_scorer(str(path))
+    torch.save({"model_class": "Classifier", "code": nn.ReLU()}, path)  # needs more than weights_only allows
+    with pytest.raises(ScorerError, match="no Classifier's checkpoint"):
+        load_scorer(str(path))
+    path.write_text("no checkpoint")
+    with pytest.raises(ScorerError, match="no Classifier's checkpoint"):
+        load_scorer(str(path))
+
+
+def test_a_checkpoint_gives_the_answers_of_its_model(tmp_path):
+    model = Classifier((3, 6, 6), 4, width=4, stages=1)
+    saved = {"hyper_parameters": dict(model.hparams), "state_dict": model.state_dict()}
+    model.on_save_checkpoint(saved)
+    torch.save(saved, tmp_path / "own.ckpt")
+    images = torch.rand(2, 3, 6, 6)
+    with torch.no_grad():
+        expected = model.eval()(images).logits
+    assert_close(load_scorer(str(tmp_path / "own.ckpt"))(images).logits, expected)
+
+
+# -- Inception --
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A file of random weights in the format of the published one, its sha256, and the network it belongs to."""
+    extractor = importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")
+    nothing = io.BytesIO()
+    torch.save({}, nothing)
+    nothing.seek(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extractor.FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
+        network = extractor.FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], nothing)
+    path = tmp_path_factory.mktemp("inception") / zoo.inception.FILE
+    torch.save(network.state_dict(), path)
+    return path, hashlib.sha256(path.read_bytes()).hexdigest(), network
+
+
+@needs_fidelity
+def test_inception_sees_8_bit_rgb_and_gives_features_and_logits(weights, monkeypatch):
+    path, sha256, network = weights
+    monkeypatch.setenv("GANZOO_INCEPTION", str(path))
+    scorer = zoo.inception.load_inception(sha256)
+    assert (scorer.name, scorer.num_features, scorer.num_classes) == ("inception", 2048, 1008)
+    levels = torch.randint(0, 256, (2, 1, 9, 9), dtype=torch.uint8)
+    features, logits = scorer(to_unit_range(levels))
+    expected = network(levels.expand(-1, 3, -1, -1))
+    assert_close(features, expected[0])
+    assert_close(logits, expected[1])
+    assert features.shape == (2, 2048)
+    assert logits.shape == (2, 1008)
+    assert scorer(torch.zeros(0, 3, 9, 9)).features.shape == (0, 2048)
+    assert not any(parameter.requires_grad for parameter in scorer.parameters())
+
+
+@needs_fidelity
+def test_inception_is_checked_before_it_is_loaded(weights, monkeypatch):
+    monkeypatch.setenv("GANZOO_INCEPTION", str(weights[0]))
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("loaded what was not checked"))
+    with pytest.raises(ScorerError, match="not 6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"):
+        load_scorer("inception")
+
+
+@needs_fidelity
+def test_inception_is_found_in_the_hub_cache(weights, monkeypatch):
+    monkeypatch.delenv("GANZOO_INCEPTION", raising=False)
+    monkeypatch.setattr(zoo.inception, "folder", lambda: weights[0].parent)
+    assert zoo.inception.find_weights() == weights[0]
+
+
+@needs_fidelity
+def test_code_in_the_file_is_not_run(tmp_path, monkeypatch):
+    path = tmp_path / "weights.pth"
+    torch.save({"fc.weight": nn.ReLU()}, path)
+    monkeypatch.setenv("GANZOO_INCEPTION", str(path))
+    with pytest.raises(ScorerError, match="weights_only"):
+        zoo.inception.load_inception(hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+@needs_fidelity
+@pytest.mark.parametrize("given", [True, False])
+def test_without_weights_the_error_says_what_to_do(given, tmp_path, monkeypatch):
+    if given:
+        monkeypatch.setenv("GANZOO_INCEPTION", str(tmp_path / "none.pth"))
+    else:
+        monkeypatch.delenv("GANZOO_INCEPTION", raising=False)
+        monkeypatch.setattr(zoo.inception, "URL", "http://127.0.0.1:9/none.pth")  # nobody listens there
+    monkeypatch.setattr(zoo.inception, "folder", lambda: tmp_path / "cache")
+    begin = time.monotonic()
+    with pytest.raises(ScorerError) as error:
+        load_scorer("inception")
+    assert time.monotonic() - begin < 5
+    told = str(error.value)
+    assert "\n" not in told
+    for part in (zoo.inception.URL, str(tmp_path / "cache"), "GANZOO_INCEPTION", "shipped", "mnist", "none.pth"):
+        assert part in told
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_download_that_is_wrong_leaves_nothing(tmp_path):
+    source, target = tmp_path / "source", tmp_path / "cache" / "target"
+    source.write_bytes(b"right")
+    with pytest.raises(ScorerError, match="sha256 is"):
+        zoo.inception.download(source.as_uri(), target, "0" * 64)
+    assert not list((tmp_path / "cache").iterdir())
+    zoo.inception.download(source.as_uri(), target, hashlib.sha256(b"right").hexdigest())
+    assert target.read_bytes() == b"right"
+
+
+def test_the_index_is_json_that_people_can_read():
+    assert json.loads((FOLDER / "index.json").read_text()) == INDEX

@@ -1,0 +1,130 @@
+"""The frozen networks that the scores look through: classifiers shipped in `weights/`, a user's own, or Inception."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from safetensors.torch import load
+from torch import Tensor, nn
+
+from zoo.classifier import Classifier, Scored
+
+FOLDER = Path(__file__).parent / "weights"
+
+#: Of the shipped classifiers, by name: sha256, image_shape, num_classes, width, max_width, stages, test_accuracy, ...
+INDEX: dict[str, dict[str, Any]] = json.loads((FOLDER / "index.json").read_text())
+
+#: The luminance of red, green and blue (ITU-R 601-2), as PIL turns colours into grey.
+LUMINANCE = 0.299, 0.587, 0.114
+
+
+class ScorerError(ValueError):
+    """A scorer that cannot be had. The message is one line: what is wrong, what to do."""
+
+
+class Scorer(nn.Module):
+    """A network that only looks: no gradients, no training mode, float32 under any precision.
+
+    Args:
+        name: what the scores are to be read beside.
+        network: images [N, C, H, W] to (features [N, F], logits [N, K]).
+        image_shape: the (C, H, W) that it expects.
+        num_features: F.
+        num_classes: K.
+    """
+
+    def __init__(
+        self, name: str, network: nn.Module, image_shape: Sequence[int], num_features: int, num_classes: int
+    ) -> None:
+        super().__init__()
+        self.name, self.image_shape = name, tuple(image_shape)
+        self.num_features, self.num_classes = num_features, num_classes
+        self.network = network
+        self.float().requires_grad_(False).train(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Stays in inference mode."""
+        return super().train(False)
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> Scored:
+        """Images [N, any channels it can use, any height, any width] in [-1, 1] to (features [N, F], logits [N, K])."""
+        with torch.autocast(images.device.type, enabled=False):
+            return Scored(*(part.float() for part in self.network(self.prepare(images.float()))))
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """The same images in the network's own channels and size, resized bilinearly with antialiasing."""
+        images = recoloured(images, self.image_shape[0])
+        if images.shape[2:] == self.image_shape[1:] or not len(images):
+            return images
+        return F.interpolate(images, size=self.image_shape[1:], mode="bilinear", antialias=True)
+
+
+def recoloured(images: Tensor, channels: int) -> Tensor:
+    """Images [N, 1 or 3, H, W] as [N, channels, H, W]. Raises a ValueError for any other pair of channels."""
+    if images.shape[1] == channels:
+        return images
+    if images.shape[1] == 1:
+        return images.expand(-1, channels, -1, -1)
+    if images.shape[1] == 3 and channels == 1:
+        return (images * images.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    raise ScorerError(f"a scorer of images with {channels} channels cannot look at images with {images.shape[1]}")
+
+
+def load_scorer(name: str) -> Scorer:
+    """The scorer called `name`, on the CPU; torch's random state stays as it was.
+
+    Args:
+        name: a shipped classifier (a key of INDEX), `inception`, or the path of a Classifier's checkpoint (.ckpt).
+
+    Raises:
+        ScorerError: it cannot be had, or is not what it should be.
+    """
+    with torch.random.fork_rng(devices=[]):  # networks draw first weights, only to have them replaced
+        if name in INDEX:
+            return load_shipped(name, FOLDER / f"{name}.safetensors", INDEX[name])
+        if name == "inception":
+            from zoo.inception import load_inception  # torch-fidelity is an optional dependency
+
+            return load_inception()
+        if Path(name).is_file():
+            return load_checkpoint(Path(name))
+    known = ", ".join([*INDEX, "inception"])
+    raise ScorerError(f"no scorer and no file is called {name!r}: give one of {known}, or a Classifier's checkpoint")
+
+
+def load_shipped(name: str, path: Path, entry: dict[str, Any]) -> Scorer:
+    """The classifier in the safetensors file `path`, if that is the file that `entry` describes."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ScorerError(f"{path}: {error.strerror}; install the package anew") from error
+    if (digest := hashlib.sha256(content).hexdigest()) != entry["sha256"]:
+        raise ScorerError(f"{path}: sha256 is {digest}, not {entry['sha256']}; install the package anew")
+    model = Classifier(**{key: entry[key] for key in ("image_shape", "num_classes", "width", "max_width", "stages")})
+    model.load_state_dict(load(content))
+    return of_classifier(name, model)
+
+
+def load_checkpoint(path: Path) -> Scorer:
+    """The Classifier whose training saved the checkpoint `path`; its path is its name."""
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        kind = saved["model_class"]
+    except Exception as error:  # torch raises half a dozen kinds, with pages of advice
+        raise ScorerError(f"{path}: is no Classifier's checkpoint ({type(error).__name__})") from error
+    if kind != Classifier.__name__:
+        raise ScorerError(f"{path}: is the checkpoint of a {kind}; a scorer must be a {Classifier.__name__}")
+    options = {key: value for key, value in saved["hyper_parameters"].items() if not key.startswith("_")}
+    model = Classifier(**options)
+    model.load_state_dict(saved["state_dict"])
+    return of_classifier(str(path), model)
+
+
+def of_classifier(name: str, model: Classifier) -> Scorer:
+    """A scorer that looks through `model`."""
+    return Scorer(name, model, model.image_shape, model.num_features, model.num_classes)
