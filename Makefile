@@ -15,10 +15,10 @@ demo: .venv/installed ## train a WGAN-GP on handwritten digits, test it, show sa
 	$(BIN)/ganzoo test --config quickstart --ckpt_path last
 
 test: .venv/installed-dev ## the fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 test-all: .venv/installed-dev ## every test that this machine can run
-	$(BIN)/python -m pytest -m "not network"
+	$(BIN)/python -m pytest -n auto -m "not network"
 
 lint: .venv/installed-dev ## ruff
 	$(BIN)/ruff check .

@@ -4,57 +4,33 @@
 `--trainer.default_root_dir`.
 """
 
-import argparse
-import json
 import logging
-import os
 import re
 import sys
-import time
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from itertools import count
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
-import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
-from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.strategies import DDPStrategy
 
 import callbacks
 import configs
+from callbacks.run_folder import RunConfig, find_checkpoint, log_file, new_run_folder, quiet_logs
 from datamodules import DataError, ImageDataModule
 from zoo import GAN
+from zoo.checkpoints import differences
+from zoo.scorers import ScorerError
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
-LOGGERS = "lightning", "lightning.pytorch", "lightning.fabric"
-
-# What Lightning warns of on every run of ours, and why it may be ignored.
-NOISE = (
-    r".*LeafSpec.* is deprecated",  # its own code
-    r"The number of training batches \(",  # logs go by steps here, not by epochs
-    r".*does not have many workers",  # loaders index memory: workers would slow them down
-    r"You're resuming from a checkpoint that ended before the epoch ended",  # the data order follows from the step
-    r"Using ModelCheckpoint with manual optimization and every_n_train_steps",  # the state after the step is meant
-    r"Experiment logs directory .* exists and is not empty",  # the run's own folder
-    r"Checkpoint directory .* exists and is not empty",
-    r"(?s).*(Jsonargparse|was deprecated in v4\.)",  # of jsonargparse, called by LightningCLI
-    r"The dirpath has changed from",  # a resumed run has a folder, and a best score, of its own
-)
 
 # What every run has; each does nothing where it has nothing to do.
 CALLBACKS = (
     "ImageGrid", "Scatter", "Scores", "Speed", "StepBar", "SampleWriter", "BestCheckpoint", "LastCheckpoint"
 )  # fmt: skip
-
-# What of a model a checkpoint's weights depend on; the rest may differ where nothing is trained.
-ARCHITECTURE = {
-    "class", "image_shape", "network", "generator_options", "critic_options", "prior", "prior_options", "latent_dim"
-}  # fmt: skip
 
 IRRELEVANT = re.compile(r"NoneType|Expected a path|Does not validate against any")
 
@@ -69,19 +45,7 @@ class Parser(LightningArgumentParser):
         head, *branches = re.split(r"\n\s*- ", problem)
         causes = [branch for branch in branches if not IRRELEVANT.search(branch)]
         told = [head.split("\n")[0], "; ".join(causes), *given.split("\n")[1:]] if causes else [str(message)]
-        print("ganzoo: error:", *" ".join(told).split(), "(see ganzoo fit --help)", file=sys.stderr)
-        raise SystemExit(2)
-
-
-class RunConfig(SaveConfigCallback):
-    """Writes the run's whole configuration into its folder: config.yaml for fit, test.yaml for test, ..."""
-
-    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Runs on rank 0 before anything else does."""
-        name = TrainerFn(stage).value
-        path = Path(trainer.default_root_dir) / ("config.yaml" if name == "fit" else f"{name}.yaml")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.parser.save(self.config, path, skip_unset=False, overwrite=True, multifile=False)
+        fail(2, " ".join([*told, "(see ganzoo fit --help)"]))
 
 
 class ZooCLI(LightningCLI):
@@ -132,36 +96,11 @@ class ZooCLI(LightningCLI):
             self.parser.error("trainer.val_check_interval must be above 0")
         root = Path(config.trainer.default_root_dir or ".")
         self.runs = root / "runs" / config.name
-        self.checkpoint = self.find_checkpoint(config.get("ckpt_path"), self.runs)
-
-    def find_checkpoint(self, given: str | None, runs: Path) -> Path | None:
-        """`last` and `best` mean the newest of that name among this recipe's runs; anything else is a path."""
-        if given is None:
-            return None
-        if given not in ("last", "best"):
-            if not Path(given).is_file():
-                self.parser.error(f"--ckpt_path: there is no file {given}")
-            return Path(given)
-        found = sorted(runs.glob(f"*/checkpoints/{given}.ckpt"), key=lambda path: path.stat().st_mtime)
-        if not found:
-            self.parser.error(f"--ckpt_path {given}: no {given}.ckpt under {runs}/*/checkpoints")
-        return found[-1]
-
-    def make_run_dir(self) -> Path:
-        """A new folder; for anything but `fit`, that of the run the checkpoint comes from."""
-        if self.subcommand != "fit" and self.checkpoint and self.checkpoint.parent.name == "checkpoints":
-            return self.checkpoint.parent.parent
-        if "LOCAL_RANK" in os.environ and (folder := os.environ.get("GANZOO_RUN_DIR")):
-            return Path(folder)  # a process that rank 0 started
-        self.runs.mkdir(parents=True, exist_ok=True)
-        now = time.strftime("%Y-%m-%d_%H-%M-%S")
-        for attempt in count():
-            made = self.runs / (f"{now}~{attempt}" if attempt else now)
-            with suppress(FileExistsError):
-                made.mkdir()
-                break
-        os.environ["GANZOO_RUN_DIR"] = str(made)
-        return made
+        given = config.get("ckpt_path")
+        try:
+            self.checkpoint = find_checkpoint(given, self.runs) if given else None
+        except ValueError as error:
+            self.parser.error(f"--ckpt_path: {error}")
 
     def instantiate_classes(self) -> None:
         """Builds data, model and trainer; a value that one of them refuses is an error of the command line."""
@@ -173,9 +112,13 @@ class ZooCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Lightning's Trainer, at home in the run's folder, which is made once the model is known to be right."""
         if self.checkpoint:
-            self.compare(self.checkpoint)
+            if told := differences(self.checkpoint, self.model, to_train=self.subcommand == "fit"):
+                raise ValueError(f"--ckpt_path: {self.checkpoint} is of another model: {'; '.join(told)}")
             self.config_init[self.subcommand]["ckpt_path"] = str(self.checkpoint)
-        self.run_dir = self.make_run_dir()
+        if self.subcommand != "fit" and self.checkpoint and self.checkpoint.parent.name == "checkpoints":
+            self.run_dir = self.checkpoint.parent.parent  # what is tested or drawn belongs to the run it comes from
+        else:
+            self.run_dir = new_run_folder(self.runs)
         log_file(self.run_dir / "log.txt")
         config, ours = self._get(self.config_init, "trainer"), self._parser(self.subcommand).callback_keys
         if config.get("enable_progress_bar") is False:
@@ -184,7 +127,12 @@ class ZooCLI(LightningCLI):
             ours[:] = [key for key in ours if not key.endswith("_checkpoint")]
         if config.get("logger") is None:
             kwargs["logger"] = self.loggers()
-        return super().instantiate_trainer(default_root_dir=str(self.run_dir), **kwargs)
+        trainer = super().instantiate_trainer(default_root_dir=str(self.run_dir), **kwargs)
+        if isinstance(trainer.strategy, DDPStrategy) and config.get("strategy") == "auto":
+            # Each player's backward leaves the other's parameters without gradients, which plain DDP refuses.
+            trainer.strategy._ddp_kwargs["find_unused_parameters"] = True
+            log.info("%d devices: DistributedDataParallel, one player's gradients at a time", trainer.world_size)
+        return trainer
 
     def loggers(self) -> list[Logger]:
         """The chosen loggers, all in the run's folder; test's beside fit's."""
@@ -198,25 +146,6 @@ class ZooCLI(LightningCLI):
         }
         folder.mkdir(parents=True, exist_ok=True)
         return [made[kind]() for kind in sorted(self._get(self.config, "loggers"))]
-
-    def compare(self, path: Path) -> None:
-        """Ends with an error if the checkpoint belongs to another model than the configuration describes."""
-        try:
-            saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-            theirs, model_class = dict(saved["hyper_parameters"]), saved["model_class"]
-        except Exception as error:  # torch raises half a dozen kinds, with pages of advice
-            self.parser.error(f"--ckpt_path: {path} is no checkpoint of this zoo ({type(error).__name__})")
-        theirs = plain(theirs) | {"class": model_class}
-        ours = plain(dict(self.model.hparams)) | {"class": type(self.model).__name__}
-        keys = set(ours) | set(theirs)
-        differences = [
-            (key, theirs.get(key), ours.get(key))
-            for key in sorted(keys if self.subcommand == "fit" else keys & ARCHITECTURE)
-            if theirs.get(key) != ours.get(key)
-        ]
-        if differences:
-            told = "; ".join(f"{key} is {a} in the checkpoint, {b} in the configuration" for key, a, b in differences)
-            self.parser.error(f"--ckpt_path: {path} is of another model: {told}")
 
     def before_fit(self) -> None:
         """Says where to look while it runs."""
@@ -259,67 +188,6 @@ def run_name(config: Any) -> str:
     return str(config.model.class_path).rsplit(".", 1)[-1]
 
 
-def plain(value: Any) -> Any:
-    """Hyperparameters as they compare: tuples are lists, what is no scalar is its text."""
-    return json.loads(json.dumps(value, default=str))
-
-
-def log_file(path: Path) -> None:
-    """Sends log messages to a file too; `quiet_logs` closes it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name in LOGGERS:
-        if name == "lightning" or not logging.getLogger(name).propagate:  # else it comes through "lightning"
-            logging.getLogger(name).addHandler(handler)
-
-
-@contextmanager
-def quiet_logs() -> Iterator[None]:
-    """Ignores NOISE, and takes back what a run changes in this process: log files, W&B's run, its folder's name."""
-    handlers = {name: list(logging.getLogger(name).handlers) for name in LOGGERS}
-    adverts = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    adverts.addFilter(is_not_an_advert)
-    status = 1
-    try:
-        with warnings.catch_warnings():
-            for message in NOISE:
-                warnings.filterwarnings("ignore", message)
-            yield
-        status = 0
-    finally:
-        if wandb := sys.modules.get("wandb"):
-            wandb.finish(status)
-        adverts.removeFilter(is_not_an_advert)
-        os.environ.pop("GANZOO_RUN_DIR", None)
-        for name in LOGGERS:
-            for handler in set(logging.getLogger(name).handlers) - set(handlers[name]):
-                logging.getLogger(name).removeHandler(handler)
-                handler.close()
-
-
-def is_not_an_advert(record: logging.LogRecord) -> bool:
-    """False for Lightning's tips to install its other products."""
-    return "litlogger" not in record.getMessage() and "litmodels" not in record.getMessage()
-
-
-def recipes_to_paths(words: Sequence[str]) -> list[str]:
-    """The same words, with every recipe's name after --config or -c turned into its file. Files are checked."""
-    made: list[str] = []
-    try:
-        for word in words:
-            attached = re.match(r"--config=|-c=?(?=[^-])", word)
-            if made and made[-1] in ("--config", "-c"):
-                word = str(configs.check(configs.find(word)))
-            elif attached:
-                word = f"--config={configs.check(configs.find(word[attached.end() :]))}"
-            made.append(word)
-    except ValueError as error:
-        print(f"ganzoo: error: --config: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
-    return made
-
-
 def main(args: Sequence[str] | None = None) -> None:
     """Runs one command, given as the words after `ganzoo`; by default those of the command line.
 
@@ -327,23 +195,18 @@ def main(args: Sequence[str] | None = None) -> None:
     """
     words = list(sys.argv[1:] if args is None else args)
     if words[:1] == ["list"]:
-        list_recipes(words[1:])
+        configs.list_recipes(words[1:])
         return
     with quiet_logs():
-        run(recipes_to_paths(words))
-
-
-def list_recipes(words: list[str]) -> None:
-    """Prints the recipes and what is in them."""
-    parser = argparse.ArgumentParser("ganzoo list", description="The recipes, for --config.", allow_abbrev=False)
-    parser.add_argument("--json", action="store_true", help="as JSON rather than a table")
-    as_json = parser.parse_args(words).json
-    rows = [configs.describe(name) for name in configs.names()]
-    print(json.dumps(rows, indent=2) if as_json else configs.table(rows))
+        run(words)
 
 
 def run(words: list[str]) -> None:
     """Parses and runs; wrong data ends with status 1, what Lightning finds wrong only then with 2."""
+    try:
+        words = configs.recipes_to_paths(words)
+    except ValueError as error:
+        fail(2, f"--config: {error}")
     try:
         ZooCLI(
             GAN,
@@ -359,9 +222,16 @@ def run(words: list[str]) -> None:
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
         )
-    except (DataError, MisconfigurationException) as error:
-        print("ganzoo: error:", *str(error).split(), file=sys.stderr)
-        raise SystemExit(1 if isinstance(error, DataError) else 2) from None
+    except (DataError, ScorerError) as error:
+        fail(1, str(error))
+    except MisconfigurationException as error:
+        fail(2, str(error))
+
+
+def fail(status: int, message: str) -> NoReturn:
+    """Ends with one line."""
+    print("ganzoo: error:", *message.split(), file=sys.stderr)
+    raise SystemExit(status)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.trainer.states import TrainerFn
 
 
 class LastCheckpoint(Checkpoint):
@@ -32,6 +33,12 @@ class LastCheckpoint(Checkpoint):
     ) -> None:
         """Saves when the step is due."""
         if trainer.global_step % self.every_n_steps == 0:
+            self.save(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Saves a validated step again: a run resumed from before its validation would skip it."""
+        if trainer.global_step == self.saved_step and trainer.state.fn == TrainerFn.FITTING:
+            self.saved_step = -1
             self.save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

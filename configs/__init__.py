@@ -1,7 +1,11 @@
 """The recipes: one YAML file each, found by name from any directory."""
 
+import argparse
 import importlib
+import json
+import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,3 +85,28 @@ def table(rows: list[dict[str, Any]]) -> str:
         right = [cell.rjust(width) for cell, width in zip(line[4:], widths[4:], strict=True)]
         lines.append("  ".join(left + right))
     return "\n".join(lines)
+
+
+def recipes_to_paths(words: Sequence[str]) -> list[str]:
+    """The same words, with every recipe's name after --config or -c turned into its file. Files are checked.
+
+    Raises ValueError for what is neither a file nor a recipe, or no YAML.
+    """
+    made: list[str] = []
+    for word in words:
+        attached = re.match(r"--config=|-c=?(?=[^-])", word)
+        if made and made[-1] in ("--config", "-c"):
+            word = str(check(find(word)))
+        elif attached:
+            word = f"--config={check(find(word[attached.end() :]))}"
+        made.append(word)
+    return made
+
+
+def list_recipes(words: list[str]) -> None:
+    """Prints the recipes and what is in them."""
+    parser = argparse.ArgumentParser("ganzoo list", description="The recipes, for --config.", allow_abbrev=False)
+    parser.add_argument("--json", action="store_true", help="as JSON rather than a table")
+    as_json = parser.parse_args(words).json
+    rows = [describe(name) for name in names()]
+    print(json.dumps(rows, indent=2) if as_json else table(rows))

@@ -24,9 +24,21 @@ loggers: [csv]
 """
 
 
+GANZOO_DATA = os.environ.get("GANZOO_DATA")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder of the real data: $GANZOO_DATA, or ../shared/data beside the repository."""
+    folder = Path(GANZOO_DATA or Path(__file__).resolve().parents[2] / "shared" / "data")
+    if not (folder / "MNIST" / "raw").is_dir():
+        pytest.skip("real MNIST is not under $GANZOO_DATA")
+    return folder
 
 
 @pytest.fixture(autouse=True)

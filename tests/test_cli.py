@@ -171,7 +171,7 @@ def test_one_configuration_serves_every_command(run, capsys):
 
 
 def test_two_runs_within_a_second_have_folders_of_their_own(run, monkeypatch):
-    monkeypatch.setattr(cli.time, "strftime", lambda form: "2026-01-01_00-00-00")
+    monkeypatch.setattr("callbacks.run_folder.time.strftime", lambda form: "2026-01-01_00-00-00")
     made = [run("fit", "--trainer.max_steps=1") for _ in range(3)]
     assert [folder.name for folder in made] == [f"2026-01-01_00-00-00{end}" for end in ("", "~1", "~2")]
     assert all((folder / "checkpoints/last.ckpt").is_file() for folder in made)

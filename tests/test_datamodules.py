@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import os
 import pkgutil
 import struct
 import zlib
@@ -113,16 +112,6 @@ def data_module(request, tmp_path):
     if request.param not in FACTORIES:
         pytest.fail(f"add a factory for {request.param.__name__}")
     return FACTORIES[request.param](tmp_path)
-
-
-@pytest.fixture(scope="session")
-def real_data():
-    """The folder of the real data: $GANZOO_DATA, or ../shared/data beside the repository."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("GANZOO_DATA") or beside)
-    if not (folder / "MNIST" / "raw").is_dir():
-        pytest.skip("real MNIST is not under $GANZOO_DATA")
-    return folder
 
 
 def one_line_error(call):

@@ -14,7 +14,7 @@ from torch.testing import assert_close
 
 import zoo.inception
 from datamodules import DigitsDataModule, MNISTDataModule
-from datamodules.images import default_data_dir, to_unit_range
+from datamodules.images import to_unit_range
 from zoo.classifier import Classifier
 from zoo.scorers import FOLDER, INDEX, Scorer, ScorerError, load_scorer, load_shipped
 
@@ -60,9 +60,8 @@ def test_the_recorded_accuracy_of_digits_is_right():
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not (default_data_dir() / "MNIST/raw").is_dir(), reason="no MNIST under $GANZOO_DATA")
-def test_mnist_is_told_apart():
-    data = MNISTDataModule()
+def test_mnist_is_told_apart(real_data):
+    data = MNISTDataModule(data_dir=str(real_data))
     data.setup()
     result = accuracy(load_scorer("mnist"), *data.splits["test"])
     assert result >= 0.993

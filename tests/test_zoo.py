@@ -574,7 +574,7 @@ def test_the_gap_is_real_minus_fake_in_validation_and_in_test(tmp_path, cls):
     with torch.no_grad():
         model.critic.body[-1].bias.fill_(2.0)
     (scores,) = trainer(tmp_path, limit_test_batches=2).test(model, loader(model), verbose=False)
-    assert scores == {"test/critic_gap": 0.0}
+    assert scores["test/critic_gap"] == 0.0
 
 
 @every_model

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 
 from zoo.priors import Prior
@@ -198,9 +197,8 @@ class AdversarialLoop(LightningModule):
         gap = self.critic(real).mean() - self.critic(fake.to(real.dtype)).mean()
         stage = "test" if self.trainer.testing else "val"
         self.log(f"{stage}/critic_gap", gap, batch_size=len(real), sync_dist=True)
-        if self.trainer.state.fn == TrainerFn.FITTING:
-            # The loggers' x, as in `record`; a mean over the batches, the default, would round it.
-            self.log("step", float(self.trained_steps), batch_size=len(real), sync_dist=True, reduce_fx="max")
+        # The loggers' x, as in `record`; a mean over the batches, the default, would round it.
+        self.log("step", float(self.trained_steps), batch_size=len(real), sync_dist=True, reduce_fx="max")
         return fake
 
     test_step = validation_step

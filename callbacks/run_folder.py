@@ -1,0 +1,107 @@
+"""The one folder of a run, and what of Lightning's talk goes into it and onto the terminal."""
+
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.cli import SaveConfigCallback
+from lightning.pytorch.trainer.states import TrainerFn
+
+LOGGERS = "lightning", "lightning.pytorch", "lightning.fabric"
+
+# What Lightning warns of on every run of ours, and why it may be ignored.
+NOISE = (
+    r".*LeafSpec.* is deprecated",  # its own code
+    r"The number of training batches \(",  # logs go by steps here, not by epochs
+    r".*does not have many workers",  # loaders index memory: workers would slow them down
+    r"You're resuming from a checkpoint that ended before the epoch ended",  # the data order follows from the step
+    r"Using ModelCheckpoint with manual optimization and every_n_train_steps",  # the state after the step is meant
+    r"Experiment logs directory .* exists and is not empty",  # the run's own folder
+    r"Checkpoint directory .* exists and is not empty",
+    r"(?s).*(Jsonargparse|was deprecated in v4\.)",  # of jsonargparse, called by LightningCLI
+    r"The dirpath has changed from",  # a resumed run has a folder, and a best score, of its own
+)
+
+
+class RunConfig(SaveConfigCallback):
+    """Writes the run's whole configuration into its folder: config.yaml for fit, test.yaml for test, ..."""
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Runs on rank 0 before anything else does."""
+        name = TrainerFn(stage).value
+        path = Path(trainer.default_root_dir) / ("config.yaml" if name == "fit" else f"{name}.yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.parser.save(self.config, path, skip_unset=False, overwrite=True, multifile=False)
+
+
+def new_run_folder(runs: Path) -> Path:
+    """Makes `runs/<time>`; a process that another one started gets that one's folder, named by $GANZOO_RUN_DIR."""
+    if "LOCAL_RANK" in os.environ and (folder := os.environ.get("GANZOO_RUN_DIR")):
+        return Path(folder)
+    runs.mkdir(parents=True, exist_ok=True)
+    now = time.strftime("%Y-%m-%d_%H-%M-%S")
+    for attempt in count():
+        made = runs / (f"{now}~{attempt}" if attempt else now)
+        with suppress(FileExistsError):
+            made.mkdir()
+            break
+    os.environ["GANZOO_RUN_DIR"] = str(made)
+    return made
+
+
+def find_checkpoint(given: str, runs: Path) -> Path:
+    """`last` and `best` mean the newest of that name under `runs`; anything else is a path. Raises ValueError."""
+    if given not in ("last", "best"):
+        if not Path(given).is_file():
+            raise ValueError(f"there is no file {given}")
+        return Path(given)
+    found = sorted(runs.glob(f"*/checkpoints/{given}.ckpt"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise ValueError(f"{given}: no {given}.ckpt under {runs}/*/checkpoints")
+    return found[-1]
+
+
+def log_file(path: Path) -> None:
+    """Sends log messages to a file too; `quiet_logs` closes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for name in LOGGERS:
+        if name == "lightning" or not logging.getLogger(name).propagate:  # else it comes through "lightning"
+            logging.getLogger(name).addHandler(handler)
+
+
+@contextmanager
+def quiet_logs() -> Iterator[None]:
+    """Ignores NOISE, and takes back what a run changes in this process: log files, W&B's run, its folder's name."""
+    handlers = {name: list(logging.getLogger(name).handlers) for name in LOGGERS}
+    adverts = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    adverts.addFilter(is_not_an_advert)
+    status = 1
+    try:
+        with warnings.catch_warnings():
+            for message in NOISE:
+                warnings.filterwarnings("ignore", message)
+            yield
+        status = 0
+    finally:
+        if wandb := sys.modules.get("wandb"):
+            wandb.finish(status)
+        adverts.removeFilter(is_not_an_advert)
+        os.environ.pop("GANZOO_RUN_DIR", None)
+        for name in LOGGERS:
+            for handler in set(logging.getLogger(name).handlers) - set(handlers[name]):
+                logging.getLogger(name).removeHandler(handler)
+                handler.close()
+
+
+def is_not_an_advert(record: logging.LogRecord) -> bool:
+    """False for Lightning's tips to install its other products."""
+    return "litlogger" not in record.getMessage() and "litmodels" not in record.getMessage()
