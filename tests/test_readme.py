@@ -1,0 +1,64 @@
+"""A README that lies is a bug: its commands parse, its Python runs, its pictures, files and scores are there."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import cli
+import configs
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for language, block in BLOCKS if not language for line in block.splitlines() if "ganzoo " in line]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_parse(command, capsys):
+    words = shlex.split(command)
+    assert words[0] == "ganzoo"
+    with pytest.raises(SystemExit) as end:
+        cli.main([*words[1:], *([] if "--print_config" in words else ["--print_config"])])
+    assert not end.value.code, capsys.readouterr().err
+    assert "class_path: " in capsys.readouterr().out
+
+
+def test_make_targets_exist():
+    made = re.findall(r"^make ([\w-]+)", README, re.MULTILINE)
+    assert set(made) >= {"demo", "test"}
+    makefile = (ROOT / "Makefile").read_text()
+    assert all(re.search(rf"^{target}:.*## ", makefile, re.MULTILINE) for target in made)
+
+
+def test_python_runs(tmp_path, monkeypatch):
+    (code,) = [block for language, block in BLOCKS if language == "python" and "Trainer(" in block]
+    assert len([line for line in code.splitlines() if line]) == 5
+    monkeypatch.chdir(tmp_path)
+    shown = {}
+    few = "max_steps=2, accelerator='cpu', devices=1, log_every_n_steps=1, enable_progress_bar=False"
+    exec(code.replace("max_steps=1000", few), shown)
+    (checkpoint,) = tmp_path.rglob("*.ckpt")
+    model = shown["WGANGP"].load_from_checkpoint(checkpoint)
+    assert model.trained_steps == 2
+    assert model.sample(64).shape == (64, *shown["data"].image_shape)
+
+
+def test_links_and_pictures_lead_somewhere():
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if not link.startswith("http")]
+    assert len([link for link in links if link.endswith((".png", ".gif"))]) >= 4
+    missing = [link for link in links if not (ROOT / link).exists()]
+    assert not missing
+
+
+def test_every_recipe_is_named_with_a_link():
+    assert {name for name in configs.names() if f"[{name}](configs/{name}.yaml)" not in README} == set()
+
+
+def test_the_classifiers_accuracies_are_those_of_the_index():
+    index = json.loads((ROOT / "zoo" / "weights" / "index.json").read_text())
+    for name, percent in (("digits", "99.4 %"), ("mnist", "99.5 %")):
+        assert f"{100 * index[name]['test_accuracy']:.1f} %" == percent
+        assert percent in README.replace("\n", " ")
