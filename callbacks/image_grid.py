@@ -85,7 +85,9 @@ class ImageGrid(Callback):
         """Draws the last step, whatever ended the training, and strings the pictures together."""
         if self.drawn_step != (step := trainer.global_step):
             self.draw(trainer, pl_module, f"step_{step:07d}", step)
-        if self.gif and trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        assert isinstance(pl_module, AdversarialLoop)
+        draws = are_pictures(torch.empty(1, *pl_module.image_shape))
+        if self.gif and draws and trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
             write_gif(samples_folder(trainer))
 
     def draw(self, trainer: Trainer, pl_module: LightningModule, name: str, step: int) -> None:

@@ -53,6 +53,8 @@ class AdversarialLoop(LightningModule):
     run that never stopped.
     """
 
+    # What a model provides.
+    image_shape: tuple[int, ...]
     prior: Prior
     generator: nn.Module
     critic: nn.Module
