@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # The networks here are small: one thread each is fastest, and does not fight for cores.
 export OMP_NUM_THREADS ?= 1
+# pip is told not to compile torch's thousands of files; Python keeps what it compiles itself, unless this is set.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all lint types format clean

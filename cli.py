@@ -5,6 +5,7 @@
 """
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -16,13 +17,16 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.utilities import rank_zero_info
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 import callbacks
 import configs
 from callbacks.run_folder import RunConfig, find_checkpoint, log_file, new_run_folder, quiet_logs
 from datamodules import DataError, ImageDataModule
 from zoo import GAN
-from zoo.checkpoints import differences
+from zoo.checkpoints import differences, trained_steps
+from zoo.networks import count_parameters
 from zoo.scorers import ScorerError
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
@@ -31,6 +35,9 @@ log = logging.getLogger("lightning.pytorch.ganzoo")
 CALLBACKS = (
     "ImageGrid", "Scatter", "Scores", "Speed", "StepBar", "SampleWriter", "BestCheckpoint", "LastCheckpoint"
 )  # fmt: skip
+
+ABOUT = "GANs, by recipe. One command more, `ganzoo list`, shows the recipes."
+PLAYERS = "generator", "critic", "prior"
 
 IRRELEVANT = re.compile(r"NoneType|Expected a path|Does not validate against any")
 
@@ -66,6 +73,7 @@ class ZooCLI(LightningCLI):
         parser.set_defaults(
             {
                 "trainer.num_sanity_val_steps": 0,
+                "trainer.enable_model_summary": False,  # one line says it: see before_fit
                 "trainer.check_val_every_n_epoch": None,  # intervals count steps
                 "trainer.val_check_interval": 1000,
             }
@@ -111,14 +119,8 @@ class ZooCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Lightning's Trainer, at home in the run's folder, which is made once the model is known to be right."""
-        if self.checkpoint:
-            if told := differences(self.checkpoint, self.model, to_train=self.subcommand == "fit"):
-                raise ValueError(f"--ckpt_path: {self.checkpoint} is of another model: {'; '.join(told)}")
-            self.config_init[self.subcommand]["ckpt_path"] = str(self.checkpoint)
-        if self.subcommand != "fit" and self.checkpoint and self.checkpoint.parent.name == "checkpoints":
-            self.run_dir = self.checkpoint.parent.parent  # what is tested or drawn belongs to the run it comes from
-        else:
-            self.run_dir = new_run_folder(self.runs)
+        self.check_checkpoint()
+        self.settle_run_dir()
         log_file(self.run_dir / "log.txt")
         config, ours = self._get(self.config_init, "trainer"), self._parser(self.subcommand).callback_keys
         if config.get("enable_progress_bar") is False:
@@ -128,11 +130,32 @@ class ZooCLI(LightningCLI):
         if config.get("logger") is None:
             kwargs["logger"] = self.loggers()
         trainer = super().instantiate_trainer(default_root_dir=str(self.run_dir), **kwargs)
-        if isinstance(trainer.strategy, DDPStrategy) and config.get("strategy") == "auto":
+        if isinstance(trainer.strategy, DDPStrategy) and config.get("strategy") in ("auto", "ddp"):
             # Each player's backward leaves the other's parameters without gradients, which plain DDP refuses.
             trainer.strategy._ddp_kwargs["find_unused_parameters"] = True
-            log.info("%d devices: DistributedDataParallel, one player's gradients at a time", trainer.world_size)
+            rank_zero_info(f"{trainer.world_size} devices: DistributedDataParallel, one player's gradients at a time")
         return trainer
+
+    def check_checkpoint(self) -> None:
+        """Raises ValueError for a checkpoint of another model, or one that leaves nothing to train."""
+        if not self.checkpoint:
+            return
+        if told := differences(self.checkpoint, self.model, to_train=self.subcommand == "fit"):
+            raise ValueError(f"--ckpt_path: {self.checkpoint} is of another model: {'; '.join(told)}")
+        steps, last = trained_steps(self.checkpoint), self._get(self.config_init, "trainer").get("max_steps")
+        if self.subcommand == "fit" and 0 <= last <= steps:
+            raise ValueError(f"--ckpt_path: {self.checkpoint} has {steps} steps: --trainer.max_steps must be more")
+        self.config_init[self.subcommand]["ckpt_path"] = str(self.checkpoint)
+
+    def settle_run_dir(self) -> None:
+        """Finds the data, then makes the run's folder. Raises DataError."""
+        if self.subcommand != "predict" and "LOCAL_RANK" not in os.environ:
+            self.datamodule.prepare_data()  # here, where data that is missing or wrong leaves no folder behind
+            self.datamodule.setup()
+        if self.subcommand != "fit" and self.checkpoint and self.checkpoint.parent.name == "checkpoints":
+            self.run_dir = self.checkpoint.parent.parent  # what is tested or drawn belongs to the run it comes from
+        else:
+            self.run_dir = new_run_folder(self.runs)
 
     def loggers(self) -> list[Logger]:
         """The chosen loggers, all in the run's folder; test's beside fit's."""
@@ -150,7 +173,8 @@ class ZooCLI(LightningCLI):
     def before_fit(self) -> None:
         """Says where to look while it runs."""
         if self.trainer.is_global_zero:
-            print(f"run folder: {self.run_dir}", flush=True)
+            sizes = (f"{part} {count_parameters(getattr(self.model, part)):,}" for part in PLAYERS)
+            print(f"{type(self.model).__name__}: {', '.join(sizes)} parameters\nrun folder: {self.run_dir}", flush=True)
 
     def after_fit(self) -> None:
         """Says where everything is."""
@@ -197,6 +221,8 @@ def main(args: Sequence[str] | None = None) -> None:
     if words[:1] == ["list"]:
         configs.list_recipes(words[1:])
         return
+    if not words:
+        fail(2, "say what to do: fit, validate, test, predict or list, e.g. ganzoo fit --config quickstart")
     with quiet_logs():
         run(words)
 
@@ -211,7 +237,11 @@ def run(words: list[str]) -> None:
         ZooCLI(
             GAN,
             ImageDataModule,
-            parser_kwargs={"allow_abbrev": False, "description": "GANs, by recipe. `ganzoo list` shows the recipes."},
+            parser_kwargs={
+                "allow_abbrev": False,
+                "prog": "ganzoo",
+                "description": ABOUT,
+            },
             subclass_mode_model=True,
             subclass_mode_data=True,
             args=words,
@@ -222,10 +252,12 @@ def run(words: list[str]) -> None:
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
         )
-    except (DataError, ScorerError) as error:
+    except DataError as error:
         fail(1, str(error))
-    except MisconfigurationException as error:
+    except (ScorerError, MisconfigurationException) as error:
         fail(2, str(error))
+    except SIGTERMException:
+        raise SystemExit(143) from None  # 128 + 15: whoever waits must not take this for a finished run
 
 
 def fail(status: int, message: str) -> NoReturn:

@@ -3,8 +3,12 @@
 from pathlib import Path
 from typing import Literal
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+
+from callbacks.scores import Scores
+from zoo.evaluation import KEYS
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -31,4 +35,10 @@ class BestCheckpoint(ModelCheckpoint):
         """Finds its folder."""
         if self.dirpath is None:
             self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
+        blind = any(isinstance(each, Scores) and each.scorer is None for each in trainer.callbacks)  # type: ignore[attr-defined]
+        if stage == "fit" and blind and str(self.monitor).removeprefix("val/") in KEYS:
+            raise MisconfigurationException(
+                f"best_checkpoint.monitor {self.monitor} needs a scorer, and none ships for this data: "
+                "give --scores.scorer, or --best_checkpoint.monitor val/sliced_wasserstein"
+            )
         super().setup(trainer, pl_module, stage)

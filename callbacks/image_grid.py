@@ -1,6 +1,7 @@
 """Pictures of what the generator makes of the same latents, as training goes on."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,11 @@ class ImageGrid(Callback):
             raise ValueError(f"every_n_steps and num_images must be at least 1, got {every_n_steps} and {num_images}")
         self.every_n_steps, self.num_images, self.gif, self.seed = every_n_steps, num_images, gif, seed
         self.drawn_step = -1
+        self.drawn: list[Path] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forgets the pictures of an earlier run."""
+        self.drawn_step, self.drawn = -1, []
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -88,7 +94,7 @@ class ImageGrid(Callback):
         assert isinstance(pl_module, AdversarialLoop)
         draws = are_pictures(torch.empty(1, *pl_module.image_shape))
         if self.gif and draws and trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            write_gif(samples_folder(trainer))
+            write_gif(self.drawn, samples_folder(trainer) / "training.gif")
 
     def draw(self, trainer: Trainer, pl_module: LightningModule, name: str, step: int) -> None:
         """One grid to every place; only rank 0 draws."""
@@ -100,7 +106,8 @@ class ImageGrid(Callback):
         if not are_pictures(images):
             return
         picture = grid_picture(images)
-        picture.save(samples_folder(trainer) / f"{name}.png")
+        picture.save(file := samples_folder(trainer) / f"{name}.png")
+        self.drawn.append(file)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image("samples", [picture], step=step, caption=[f"step {step}"])
@@ -115,11 +122,10 @@ def samples_folder(trainer: Trainer) -> Path:
     return folder
 
 
-def write_gif(folder: Path, max_frames: int = 50, max_width: int = 300) -> Path | None:
-    """`training.gif` of the `step_*.png` in `folder`: at most `max_frames`, evenly chosen, the last one held longer."""
-    files = sorted(folder.glob("step_*.png"))
+def write_gif(files: Sequence[Path], path: Path, max_frames: int = 50, max_width: int = 300) -> None:
+    """Pictures as one that moves: at most `max_frames` of them, evenly chosen, the last one held longer."""
     if len(files) < 2:
-        return None
+        return
     count = min(len(files), max_frames)
     chosen = [files[round(i * (len(files) - 1) / (count - 1))] for i in range(count)]
     frames = []
@@ -128,7 +134,5 @@ def write_gif(folder: Path, max_frames: int = 50, max_width: int = 300) -> Path 
             width = min(max_width, picture.width)
             size = (width, round(width * picture.height / picture.width))
             frames.append(picture.resize(size, Image.Resampling.BOX).quantize(32))
-    path = folder / "training.gif"
     durations = [120] * (len(frames) - 1) + [2000]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True)
-    return path

@@ -1,6 +1,7 @@
 """Pictures of models of points in the plane: samples over data over what the critic thinks of every place."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,14 @@ class Scatter(Callback):
             raise ValueError(f"every_n_steps and num_points must be at least 1, got {every_n_steps} and {num_points}")
         self.every_n_steps, self.num_points, self.gif, self.seed = every_n_steps, num_points, gif, seed
         self.drawn_step = -1
+        self.drawn: list[Path] = []
         self.coverage: ModeCoverage | None = None
 
     # -- pictures --
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forgets the pictures of an earlier run."""
+        self.drawn_step, self.drawn = -1, []
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -68,7 +74,7 @@ class Scatter(Callback):
             self.draw(trainer, pl_module, f"step_{step:07d}", step)
         fast = trainer.fast_dev_run  # type: ignore[attr-defined]
         if self.gif and is_points(pl_module) and trainer.is_global_zero and not fast:
-            write_gif(samples_folder(trainer))
+            write_gif(self.drawn, samples_folder(trainer) / "training.gif")
 
     def draw(self, trainer: Trainer, model: Any, name: str, step: int) -> None:
         """One picture of a `zoo.GAN` to every place; only rank 0 draws."""
@@ -79,7 +85,8 @@ class Scatter(Callback):
         train = getattr(trainer.datamodule, "splits", {}).get("train")  # type: ignore[attr-defined]
         data = samples[:0] if train is None else evenly(train.images, self.num_points).flatten(1)
         picture = scatter_picture(samples, data, critic_surface(model, samples, data))
-        picture.save(samples_folder(trainer) / f"{name}.png")
+        picture.save(file := samples_folder(trainer) / f"{name}.png")
+        self.drawn.append(file)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image("samples", [picture], step=step, caption=[f"step {step}"])

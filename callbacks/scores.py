@@ -40,6 +40,7 @@ class Scores(Callback):
         self.now = self.generated
         self.known: dict[tuple[str, int], Scored | None] = {}
         self.real: dict[str, float] = {}
+        self.enough_real = True
         self.samples = 0
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -68,17 +69,17 @@ class Scores(Callback):
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begins a test."""
         self.begin(pl_module)
-        self.now = self.generated
+        self.now, self.enough_real = self.generated, True
 
     def score(self, stage: str, trainer: Trainer, outputs: Tensor, batch: Any, batch_idx: int) -> Tensor:
         """Adds a batch and the fakes made for it; returns the real images that were still wanted."""
         wanted = max(0, -(-self.num_samples // trainer.world_size) - self.samples)
         real: Tensor = batch[0][:wanted]
-        # held-out images come in one order: the scorer looks at them once in a run
+        # our held-out images come in one order: the scorer looks at them once in a run
         key = stage, batch_idx
         known = self.known.get(key)
         scored = self.now.update_real(real, known)
-        if scored is not None:
+        if scored is not None and hasattr(getattr(trainer, "datamodule", None), "splits"):
             self.known[key] = scored
         self.now.update_fake(outputs[: len(real)])
         return real
@@ -107,8 +108,10 @@ class Scores(Callback):
         if train is not None and len(real):
             order = torch.randperm(len(train.images), generator=torch.Generator().manual_seed(0))
             place = trainer.global_rank + trainer.world_size * (self.samples + torch.arange(len(real)))
-            self.ceiling.update_real(real, self.known.get(("test", batch_idx)))
-            self.ceiling.update_fake(from_bytes(train.images[order[place % len(order)]]))
+            self.enough_real &= int(place[-1]) < len(order)
+            if self.enough_real:
+                self.ceiling.update_real(real, self.known.get(("test", batch_idx)))
+                self.ceiling.update_fake(from_bytes(train.images[order[place]]))
         self.samples += len(real)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -117,7 +120,8 @@ class Scores(Callback):
             return
         scores = {f"test/{name}": value for name, value in self.generated.compute().items()}
         pl_module.log_dict(scores, sync_dist=True)
-        self.real = self.ceiling.compute()
+        real = self.ceiling.compute()  # on every rank
+        self.real = real if self.enough_real else {}  # a few images, repeated, would be no aim
         samples = torch.tensor(float(self.samples), device=pl_module.device)
         self.samples = int(trainer.strategy.reduce(samples, reduce_op="sum"))
 
@@ -131,7 +135,8 @@ class Scores(Callback):
             if name.startswith("test/")
         }
         step, scorer = pl_module.trained_steps, self.scorer.name if self.scorer else None
-        result = {"step": step, "samples": self.samples, "scorer": scorer, "scores": scores}
+        checkpoint = str(trainer.ckpt_path) if trainer.ckpt_path else None
+        result = {"checkpoint": checkpoint, "step": step, "samples": self.samples, "scorer": scorer, "scores": scores}
         write_scores(Path(trainer.default_root_dir) / "scores.json", result)
         print(f"\n{self.samples} images generated after {step} steps, against as many held out; scorer: {scorer}")
         print(f"{'score':<30}{'generated':>12}{'real':>12}")

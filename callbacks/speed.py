@@ -5,7 +5,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from zoo.loop import AdversarialLoop
+from zoo.loop import AdversarialLoop, images_of
 
 
 class Speed(Callback):
@@ -28,8 +28,7 @@ class Speed(Callback):
     ) -> None:
         """Counts; logs where the losses are logged."""
         assert isinstance(pl_module, AdversarialLoop)
-        images = batch[0] if isinstance(batch, list | tuple) else batch
-        self.images_seen += len(images) * trainer.world_size
+        self.images_seen += len(images_of(batch)) * trainer.world_size
         if pl_module.is_logged_step and self.last:
             now, (then, seen) = time.perf_counter(), self.last
             rate = (self.images_seen - seen) / (now - then)

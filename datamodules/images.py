@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -97,7 +98,7 @@ class ImageDataModule(LightningDataModule):
         assert trainer is not None, "a training loader needs a Trainer: it is cut to the model's critic steps"
         per_step = self.batch_size * getattr(trainer.lightning_module, "batches_per_step", 1)
         if per_step * trainer.world_size > len(data.images):
-            raise DataError(
+            raise MisconfigurationException(
                 f"{type(self).__name__}: one training step needs {per_step * trainer.world_size} images "
                 f"(batch_size {self.batch_size} x {per_step // self.batch_size} critic steps x {trainer.world_size} "
                 f"processes) but there are {len(data.images)}: lower --data.init_args.batch_size"
@@ -138,7 +139,11 @@ class ImageDataModule(LightningDataModule):
         if self.flip and self.trainer.training:
             generator = seeded("flip", run_seed(), self.trainer.global_rank, self.trainer.global_step)
             mirrored = torch.rand(len(images), generator=generator) < 0.5
-            images = torch.where(mirrored.to(images.device).view(-1, 1, 1, 1), images.flip(-1), images)
+            if images.is_cuda:
+                mirrored = mirrored.pin_memory()  # so that the copy does not wait for the device
+            images = torch.where(
+                mirrored.to(images.device, non_blocking=True).view(-1, 1, 1, 1), images.flip(-1), images
+            )
         dtype = self.trainer.lightning_module.dtype
         assert isinstance(dtype, torch.dtype)
         return to_unit_range(images, dtype), batch.labels

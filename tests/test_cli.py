@@ -3,8 +3,10 @@
 import logging
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -43,7 +45,7 @@ WRONG = [
     (["fit", "-c", "nope"], "'nope'"),
     (["fit", "--config=nope.yaml"], "'nope.yaml'"),
     (["fit", "--config"], "--config"),
-    ([], "subcommand"),
+    ([], "predict or list"),
     (["fitt"], "fitt"),
     (["fit"], "model"),
     (["fit", "--model", "zoo.GAN"], "data"),
@@ -121,7 +123,6 @@ def test_a_mistake_leaves_no_folder(tiny, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "culprit"),
     [
-        ([f"{DATA}batch_size=5000"], "25000 images"),
         (["--data=datamodules.MNISTDataModule", f"{DATA}data_dir=elsewhere"], "elsewhere/MNIST/raw/"),
     ],
 )
@@ -130,6 +131,29 @@ def test_wrong_data_is_named_in_one_line(words, culprit, tiny, tmp_path, monkeyp
     status, line = error(capsys, "fit", "--config", "tiny.yaml", *words)
     assert status == 1
     assert culprit in line
+    assert not Path("runs").exists()
+
+
+def test_a_batch_that_the_data_cannot_fill_is_a_wrong_value(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    status, line = error(capsys, "fit", "--config", "tiny.yaml", f"{DATA}batch_size=5000")
+    assert status == 2
+    assert "25000 images" in line
+
+
+def test_a_checkpoint_with_nothing_left_to_train_is_an_error(run, capsys):
+    run("fit")
+    status, line = error(capsys, "fit", "--config", "tiny.yaml", "--ckpt_path=last", "--trainer.max_steps=3")
+    assert status == 2
+    assert "has 4 steps" in line
+
+
+def test_a_monitor_without_its_scorer_is_an_error_at_once(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    toy = "--data=datamodules.ToyDataModule"  # no classifier ships for points
+    status, line = error(capsys, "fit", "--config", "tiny.yaml", toy, "--best_checkpoint.monitor=val/fid")
+    assert status == 2
+    assert "needs a scorer" in line
 
 
 # -- a run's folder --
@@ -346,13 +370,30 @@ def test_an_untrained_model_is_called_so(run):
 def test_the_scores_and_the_way_to_them_are_printed(run, capsys):
     folder = run("fit")
     out = capsys.readouterr().out
-    assert str(folder.relative_to(Path.cwd())) in out.splitlines()[0]
+    assert out.startswith("WGANGP: generator ")
+    assert str(folder.relative_to(Path.cwd())) in out.splitlines()[1]
     run("test", "--ckpt_path=last")
     out = capsys.readouterr().out
     assert "after 4 steps" in out
     assert "sliced_wasserstein" in out
     for name in ("scores.json", "samples/test.png"):
         assert str(folder.relative_to(Path.cwd()) / name) in out
+
+
+def test_a_process_told_to_end_keeps_its_step_and_says_that_it_is_not_done(tiny, tmp_path):
+    words = ["fit", "--config", str(tiny), "--trainer.max_steps=100000", "--trainer.val_check_interval=100000"]
+    path = os.pathsep.join([str(configs.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "cli", *words]
+    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE) as run:
+        for _ in range(600):
+            if list(tmp_path.glob("runs/tiny/*/samples/step_0000010.png")):
+                break
+            time.sleep(0.1)
+        run.send_signal(signal.SIGTERM)
+        run.communicate(timeout=60)
+    assert run.returncode == 143
+    (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
+    assert torch.load(last, weights_only=True)["global_step"] >= 10
 
 
 def test_every_callback_is_at_the_command_line():

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
 from PIL import Image
 
@@ -249,7 +250,10 @@ def test_prediction_counts_the_samples_and_leaves_the_numbers_alone():
 def test_too_few_images_for_one_step_is_an_error_that_says_what_to_lower(tmp_path):
     write_mnist(tmp_path)
     fit = trainer(max_steps=1, limit_val_batches=0).fit
-    message = one_line_error(lambda: fit(Recorder(5), small_mnist(tmp_path, batch_size=8)))
+    with pytest.raises(MisconfigurationException) as error:
+        fit(Recorder(5), small_mnist(tmp_path, batch_size=8))
+    message = str(error.value)
+    assert "\n" not in message
     assert "40 images" in message
     assert "there are 32" in message
     assert "batch_size" in message

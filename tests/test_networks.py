@@ -367,10 +367,20 @@ def test_unknown_options_name_the_known_ones():
         generator("toy_moe", 2, POINT, members=3)
 
 
-@pytest.mark.parametrize("options", [{"norm": "batch"}, {"output": "tanh"}])
-def test_matlab_critic_refuses_values_it_has_not(options):
-    with pytest.raises(ValueError, match="norm must be layer or none, output linear or sigmoid"):
-        critic("matlab_conv", FLOWER, **options)
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: critic("matlab_conv", FLOWER, norm="batch"), "MatlabConvCritic: norm must be one of"),
+        (lambda: critic("matlab_conv", FLOWER, output="tanh"), "output must be one of"),
+        (lambda: generator("mlp", 2, DIGIT, norm="bacth"), "MLPGenerator: norm must be one of"),
+        (lambda: critic("keras_conv", DIGIT, norm="foo"), "KerasConvCritic: norm must be one of"),
+        (lambda: generator("mlp", 2, DIGIT, hidden=[]), "MLPGenerator cannot be built with"),
+        (lambda: critic("mlp", DIGIT, hidden=5), "MLPCritic cannot be built with"),
+    ],
+)
+def test_an_option_s_wrong_value_is_named(make, told):
+    with pytest.raises(ValueError, match=told):
+        make()
 
 
 def test_sigmoid_output_is_the_sigmoid_of_the_linear_one():

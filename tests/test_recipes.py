@@ -98,7 +98,7 @@ def test_a_recipe_prints_as_what_it_reads_back(name, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_recipe_says_only_what_differs(name):
+def test_a_recipe_is_short_and_says_how_long_it_trains(name):
     lines = (configs.FOLDER / f"{name}.yaml").read_text().splitlines()
     assert len(lines) <= 25
     assert recipe(name)["trainer"]["max_steps"] > 0, "a recipe says how long it trains"

@@ -20,17 +20,31 @@ def differences(path: Path, model: GAN, to_train: bool) -> list[str]:
     Every hyperparameter matters `to_train`, since optimizers and counters go on where they were; otherwise those that
     the weights depend on. Raises ValueError for a file that is no checkpoint of this zoo; never runs code from it.
     """
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        theirs = comparable(saved["hyper_parameters"]) | {"class": saved["model_class"]}
-    except Exception as error:  # torch raises half a dozen kinds, with pages of advice
-        raise ValueError(f"{path} is no checkpoint of this zoo ({type(error).__name__})") from error
+    saved = read(path)
+    theirs = comparable(saved["hyper_parameters"]) | {"class": saved["model_class"]}
     ours = comparable(model.hparams) | {"class": type(model).__name__}
     return [
         f"{key} is {theirs.get(key)} in the checkpoint, {ours.get(key)} in the configuration"
         for key in sorted(set(ours) | set(theirs))
         if theirs.get(key) != ours.get(key) and (to_train or key in ARCHITECTURE)
     ]
+
+
+def trained_steps(path: Path) -> int:
+    """How many steps the checkpoint's weights were trained. Raises ValueError as `differences`."""
+    return int(read(path)["global_step"])
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The checkpoint; its tensors stay on disk until they are looked at."""
+    try:
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        missing = {"hyper_parameters", "model_class", "global_step"} - set(saved)
+    except Exception as error:  # torch raises half a dozen kinds, with pages of advice
+        raise ValueError(f"{path} is no checkpoint of this zoo ({type(error).__name__})") from error
+    if missing:
+        raise ValueError(f"{path} is no checkpoint of this zoo: it has no {', '.join(sorted(missing))}")
+    return saved
 
 
 def comparable(hyperparameters: Any) -> dict[str, Any]:

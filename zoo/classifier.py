@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F  # noqa: N812
 from jsonargparse import auto_cli
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer, seed_everything
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -176,4 +177,7 @@ def train(
 
 
 if __name__ == "__main__":
-    print(json.dumps(auto_cli(train, as_positional=False)))
+    try:
+        print(json.dumps(auto_cli(train, as_positional=False)))
+    except (RuntimeError, ValueError, MisconfigurationException) as error:  # of the data, or of a value
+        raise SystemExit(f"zoo.classifier: error: {' '.join(str(error).split())}") from None

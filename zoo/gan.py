@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -62,7 +63,7 @@ class GAN(AdversarialLoop):
         check_optimizer(generator_optimizer, "generator_optimizer")
         check_optimizer(critic_optimizer, "critic_optimizer")
         self.save_hyperparameters()  # the subclass's arguments too
-        self.hparams.update(plain(dict(self.hparams)))
+        self.save_hyperparameters(plain(dict(self.hparams)))
         self.image_shape, self.network, self.latent_dim = tuple(image_shape), network, latent_dim
         self.generator_options, self.critic_options = generator_options or {}, critic_options or {}
         self.prior_name, self.prior_options = prior, prior_options or {}
@@ -111,6 +112,8 @@ class GAN(AdversarialLoop):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Remembers how long the weights were trained, and who moves next."""
+        if (saved := checkpoint.get("model_class")) != type(self).__name__:
+            raise ValueError(f"this checkpoint is of {saved}, not of {type(self).__name__}")
         self.trained_steps = checkpoint["global_step"]
         self.schedule.load_state_dict(checkpoint["schedule"])
 
@@ -122,10 +125,15 @@ class GAN(AdversarialLoop):
 
 
 def plain(value: Any) -> Any:
-    """A copy of dictionaries and lists, with lists for tuples: what YAML, JSON and an unpickled checkpoint agree on."""
+    """A copy of dictionaries and lists, with lists for tuples and Python's numbers for numpy's.
+
+    On these, YAML, JSON and a checkpoint that is read without pickle agree.
+    """
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
-    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def check_name(argument: str, name: str, table: Mapping[str, Any]) -> None:

@@ -115,6 +115,11 @@ class AdversarialLoop(LightningModule):
     def parts(self, batch: Any) -> tuple[Tensor, ...]:
         """The batch's images, cut into one equal part for each critic update."""
         images = images_of(batch)
+        if tuple(images.shape[1:]) != tuple(self.image_shape):
+            raise ValueError(
+                f"the model is for images of shape {tuple(self.image_shape)}, the batch has {tuple(images.shape[1:])}: "
+                "give the model image_shape=data.image_shape"
+            )
         if not images.is_floating_point() or len(images) % self.critic_steps:
             raise ValueError(
                 f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={self.critic_steps} "
@@ -167,9 +172,9 @@ class AdversarialLoop(LightningModule):
 
     @property
     def is_logged_step(self) -> bool:
-        """Whether losses are logged at this step, one in `trainer.log_every_n_steps`."""
+        """Whether losses are logged at this step, one in `trainer.log_every_n_steps` and the last."""
         every = int(getattr(self.trainer, "log_every_n_steps", 50))
-        return every > 0 and self.global_step % every == 0  # 0 is Lightning's never
+        return every > 0 and (self.global_step % every == 0 or self.global_step == self.trainer.max_steps)
 
     def observe(self, **values: Tensor) -> None:
         """Keeps values of this step, as tensors: nothing waits for the device until a step is logged."""
@@ -180,10 +185,14 @@ class AdversarialLoop(LightningModule):
 
         `self.log` would count x from 0, and log again what was logged once (at every logged step until the epoch ends).
         """
-        numbers = torch.stack([torch.as_tensor(v, dtype=torch.float32, device=self.device) for v in values.values()])
+        tensors = {name: value.detach().float() for name, value in values.items() if isinstance(value, Tensor)}
+        numbers: dict[str, Any] = {}
+        if tensors:
+            numbers = dict(zip(tensors, torch.stack([*tensors.values()]).tolist(), strict=True))
         for logger in self.trainer.loggers:
-            logger.log_metrics(dict(zip(values, numbers.tolist(), strict=True)), self.global_step)
-        self.trainer.callback_metrics.update(zip(values, numbers, strict=True))
+            logger.log_metrics({name: numbers.get(name, value) for name, value in values.items()}, self.global_step)
+            logger.save()  # a file's own rhythm looks at step + 1
+        self.trainer.callback_metrics.update({name: torch.as_tensor(value) for name, value in values.items()})
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:

@@ -5,7 +5,7 @@ A generator maps latents [N, D] to images [N, C, H, W] in [-1, 1]; a critic maps
 """
 
 import inspect
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from torch import nn
 
@@ -54,7 +54,14 @@ def build(cls: type[Module], *arguments: Any, options: dict[str, Any]) -> Module
     for option in options:
         if option not in names:
             raise ValueError(f"{cls.__name__} has no option {option!r}; it takes: {', '.join(names) or 'none'}")
-    return cls(*arguments, **options)
+    hints = get_type_hints(cls.__init__)
+    for option, value in options.items():
+        if get_origin(hints[option]) is Literal and value not in get_args(hints[option]):
+            raise ValueError(f"{cls.__name__}: {option} must be one of {get_args(hints[option])}, got {value!r}")
+    try:
+        return cls(*arguments, **options)
+    except (TypeError, IndexError) as error:
+        raise ValueError(f"{cls.__name__} cannot be built with {options}: {error}") from error
 
 
 def mixes_samples(network: nn.Module) -> bool:

@@ -62,8 +62,6 @@ class MatlabConvCritic(nn.Module):
         output: Literal["linear", "sigmoid"] = "linear",
     ) -> None:
         super().__init__()
-        if norm not in ("layer", "none") or output not in ("linear", "sigmoid"):
-            raise ValueError(f"norm must be layer or none, output linear or sigmoid; got {norm!r} and {output!r}")
         channels, height, width = image_shape
         blocks: list[nn.Module] = [SameConv2d(channels, 64, 5, stride=2), nn.LeakyReLU(0.2, inplace=True)]
         for inputs in (64, 128, 256):
