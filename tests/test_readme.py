@@ -67,7 +67,7 @@ def test_the_classifiers_accuracies_are_those_of_the_index():
 def test_the_scores_are_those_of_the_runs():
     """Row by row: the recipe's scores.json, as `ganzoo test` wrote it; real data's row is in all of them."""
     rows = [
-        line.strip("| ").split(" | ")
+        [cell.strip() for cell in line.strip("|").split("|")]
         for line in README.splitlines()
         if re.match(r"\| (\*real|\[\w+\]\(configs/)", line)
     ]
