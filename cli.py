@@ -6,11 +6,10 @@
 
 import logging
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
@@ -23,6 +22,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 import callbacks
 import configs
 from callbacks.run_folder import RunConfig, find_checkpoint, log_file, new_run_folder, quiet_logs
+from configs.parser import Parser, fail
 from datamodules import DataError, ImageDataModule
 from zoo import GAN
 from zoo.checkpoints import differences, trained_steps
@@ -38,21 +38,6 @@ CALLBACKS = (
 
 ABOUT = "GANs, by recipe. One command more, `ganzoo list`, shows the recipes."
 PLAYERS = "generator", "critic", "prior"
-
-IRRELEVANT = re.compile(r"NoneType|Expected a path|Does not validate against any")
-
-
-class Parser(LightningArgumentParser):
-    """A parser whose errors are one line."""
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        """Prints what is wrong and ends with status 2."""
-        # Of a failed union, jsonargparse tells every branch: only what the chosen class said is of use.
-        problem, _, given = str(message).partition("Given value type:")
-        head, *branches = re.split(r"\n\s*- ", problem)
-        causes = [branch for branch in branches if not IRRELEVANT.search(branch)]
-        told = [head.split("\n")[0], "; ".join(causes), *given.split("\n")[1:]] if causes else [str(message)]
-        fail(2, " ".join([*told, "(see ganzoo fit --help)"]))
 
 
 class ZooCLI(LightningCLI):
@@ -258,12 +243,6 @@ def run(words: list[str]) -> None:
         fail(2, str(error))
     except SIGTERMException:
         raise SystemExit(143) from None  # 128 + 15: whoever waits must not take this for a finished run
-
-
-def fail(status: int, message: str) -> NoReturn:
-    """Ends with one line."""
-    print("ganzoo: error:", *message.split(), file=sys.stderr)
-    raise SystemExit(status)
 
 
 if __name__ == "__main__":
