@@ -6,6 +6,7 @@
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +34,8 @@ log = logging.getLogger("lightning.pytorch.ganzoo")
 
 # What every run has; each does nothing where it has nothing to do.
 CALLBACKS = (
-    "ImageGrid", "Scatter", "Scores", "Speed", "StepBar", "SampleWriter", "BestCheckpoint", "LastCheckpoint"
+    "GeneratorEMA", "ImageGrid", "Scatter", "Scores", "Speed", "StepBar", "SampleWriter", "BestCheckpoint",
+    "LastCheckpoint",
 )  # fmt: skip
 
 ABOUT = "GANs, by recipe. One command more, `ganzoo list`, shows the recipes."
@@ -186,8 +188,8 @@ class ZooCLI(LightningCLI):
 
 
 def snake_case(name: str) -> str:
-    """ImageGrid becomes image_grid."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+    """ImageGrid becomes image_grid, GeneratorEMA generator_ema."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def run_name(config: Any) -> str:

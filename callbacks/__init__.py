@@ -1,6 +1,7 @@
 """What watches a run: pictures, speed, checkpoints, progress, dashboards."""
 
 from callbacks.best_checkpoint import BestCheckpoint
+from callbacks.generator_ema import GeneratorEMA
 from callbacks.image_grid import ImageGrid
 from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.sample_writer import SampleWriter
@@ -12,6 +13,7 @@ from callbacks.weights_and_biases import WeightsAndBiases
 
 __all__ = [
     "BestCheckpoint",
+    "GeneratorEMA",
     "ImageGrid",
     "LastCheckpoint",
     "SampleWriter",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo import losses
+from zoo.average import MovingAverage
 from zoo.loop import AdversarialLoop
 from zoo.networks import NETWORKS, build, mixes_samples
 from zoo.optimizers import OptimizerConfig, build_optimizer, check_optimizer
@@ -116,6 +117,10 @@ class GAN(AdversarialLoop):
             raise ValueError(f"this checkpoint is of {saved}, not of {type(self).__name__}")
         self.trained_steps = checkpoint["global_step"]
         self.schedule.load_state_dict(checkpoint["schedule"])
+        if any(key.startswith("averaged.") for key in checkpoint["state_dict"]):
+            self.averaged = MovingAverage(self.sampler).to(self.device)
+        elif self.averaged is not None:
+            raise ValueError("this model has an averaged generator, the checkpoint has none")
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """The critic's, then the generator's, which also trains the prior."""

@@ -13,8 +13,9 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
+from zoo.average import MovingAverage
 from zoo.priors import Prior
-from zoo.randomness import derive_seed, run_seed, seeded
+from zoo.randomness import run_seed, seed_draws, seeded
 from zoo.schedules import Schedule
 
 CRITIC, GENERATOR = 0, 1  # the order of the optimizers
@@ -65,6 +66,7 @@ class AdversarialLoop(LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.automatic_optimization = False
+        self.averaged: MovingAverage | None = None
         self.observed: dict[str, Tensor] = {}
         self.trained_steps = 0  # of these weights, also where they were loaded for a test
 
@@ -87,7 +89,7 @@ class AdversarialLoop(LightningModule):
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """One round, on images [critic_steps * N, C, H, W]: each critic update has its own N."""
         parts, step, self.observed = self.parts(batch), self.global_step, {}
-        torch.manual_seed(derive_seed("step", run_seed(), self.global_rank, step))
+        seed_draws(self.device, "step", run_seed(), self.global_rank, step)
         if self.lr_decay:
             self.set_learning_rates(decayed(step, *self.lr_decay))
         if step % self.trainer.num_training_batches == 0:
@@ -142,16 +144,18 @@ class AdversarialLoop(LightningModule):
             fake = self.generator(self.prior(len(real)))
             loss = self.generator_loss(real, fake)
             self.descend(GENERATOR, loss + self.prior.penalty(), counted)
+        if self.averaged is not None:
+            self.averaged.update(self.sampler)
         self.observe(generator_loss=loss)
 
     @torch.no_grad()
     def peek(self, real: Tensor, move: int) -> float:
         """The generator's loss on the latents of the move to come, in inference mode, the same on every rank."""
-        seed = derive_seed("move", run_seed(), self.global_rank, self.global_step, move if self.schedule.redraws else 0)
-        torch.manual_seed(seed)
+        key = run_seed(), self.global_rank, self.global_step, move if self.schedule.redraws else 0
+        seed_draws(self.device, "move", *key)
         with evaluating(self.generator, self.critic):
             loss = self.generator_loss(real, self.generator(self.prior(len(real))))
-        torch.manual_seed(seed)
+        seed_draws(self.device, "move", *key)
         return float(self.trainer.strategy.reduce(loss, reduce_op="mean"))
 
     def optimizer_of(self, player: int) -> LightningOptimizer:
@@ -194,11 +198,26 @@ class AdversarialLoop(LightningModule):
             logger.save()  # a file's own rhythm looks at step + 1
         self.trainer.callback_metrics.update({name: torch.as_tensor(value) for name, value in values.items()})
 
+    @property
+    def sampler(self) -> nn.ModuleDict:
+        """What makes images: the prior and the generator as they are trained."""
+        return nn.ModuleDict({"prior": self.prior, "generator": self.generator})
+
+    def average(self, decay: float) -> None:
+        """From now on, `sample` uses the moving average of the sampler; an average that exists goes on."""
+        if self.averaged is None:
+            self.averaged = MovingAverage(self.sampler, decay)
+        self.averaged.decay = decay
+
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Images [n, C, H, W] in [-1, 1], float32, in inference mode, drawn from `generator` or torch's own."""
-        with evaluating(self.prior, self.generator):
-            images: Tensor = self.generator(self.prior(n, generator))
+        """Images [n, C, H, W] in [-1, 1], float32, in inference mode, drawn from `generator` or torch's own.
+
+        By the averaged generator where there is one.
+        """
+        sampler = self.sampler if self.averaged is None else self.averaged.module
+        with evaluating(sampler):
+            images: Tensor = sampler["generator"](sampler["prior"](n, generator))
         return images.float()
 
     def validation_step(self, batch: Any, batch_idx: int) -> Tensor:

@@ -1,0 +1,136 @@
+"""The averaged generator: what it is, when it moves, who uses it, and that checkpoints carry it."""
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch import nn
+
+import zoo
+from callbacks import GeneratorEMA
+from datamodules import DigitsDataModule
+from zoo.average import MovingAverage
+
+MLP = {"generator_options": {"hidden": [8]}, "critic_options": {"hidden": [8]}, "latent_dim": 3}
+FAST = {"name": "adam", "lr": 0.02, "betas": [0.5, 0.9]}
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers",
+    "ignore:You defined a `validation_step` but have no `val_dataloader`",
+    "ignore:You're resuming from a checkpoint that ended before the epoch ended",
+)
+
+
+def fit(folder, model, steps, resume=None, callbacks=()):
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        default_root_dir=folder,
+        max_steps=steps,
+        logger=False,
+        limit_val_batches=0,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+        callbacks=[*callbacks],
+    )
+    trainer.fit(model, DigitsDataModule(batch_size=20), ckpt_path=resume)
+    return trainer
+
+
+def test_the_average_is_the_recursion_with_its_rising_decay():
+    module = nn.BatchNorm1d(1)
+    average = MovingAverage(module, decay=0.5)
+    expected = 1.0
+    for n, value in enumerate([3.0, -2.0, 5.0, 7.0, 1.0, 4.0, 9.0, -3.0, 2.0, 6.0, 8.0, 0.5]):
+        nn.init.constant_(module.weight, value)
+        module.running_mean.fill_(value - 1)
+        module.num_batches_tracked += 2
+        average.update(module)
+        decay = min(0.5, n / (n + 9))
+        expected = decay * expected + (1 - decay) * value
+        assert average.module.weight.item() == pytest.approx(expected, rel=1e-6)
+        assert average.module.running_mean.item() == pytest.approx(expected - 1, rel=1e-5)
+        assert average.module.num_batches_tracked == 2 * (n + 1)
+
+
+def test_decay_zero_is_the_module_itself():
+    module = nn.Linear(3, 2)
+    average = MovingAverage(nn.Linear(3, 2), decay=0.0)
+    average.update(module)
+    assert torch.equal(average.module.weight, module.weight)
+    assert not any(parameter.requires_grad for parameter in average.parameters())
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.0, float("nan")])
+def test_a_decay_that_is_none_is_refused(decay):
+    for make in (lambda: MovingAverage(nn.Linear(1, 1), decay), lambda: GeneratorEMA(decay)):
+        with pytest.raises(ValueError, match=r"decay must be in \[0, 1\)"):
+            make()
+
+
+def test_only_updates_of_the_generator_count(tmp_path):
+    model = zoo.DeLiGAN(image_shape=(1, 8, 8), **MLP, schedule="deligan_toy", critic_optimizer=FAST, generator_optimizer=FAST)
+    fit(tmp_path, model, 6, callbacks=[GeneratorEMA(0.9)])
+    of_the_generator = (6 * model.schedule.moves + model.schedule.balance) // 2  # balance: its moves less the critic's
+    assert 0 < of_the_generator < 30
+    assert model.averaged.updates == of_the_generator
+    five = zoo.WGANGP(image_shape=(1, 8, 8), **MLP, critic_steps=5)
+    fit(tmp_path, five, 4, callbacks=[GeneratorEMA(0.9)])
+    assert five.averaged.updates == 4
+
+
+def test_samples_come_from_the_average_of_prior_and_generator(tmp_path):
+    model = zoo.DeLiGAN(image_shape=(1, 8, 8), **MLP)
+    fit(tmp_path, model, 4, callbacks=[GeneratorEMA(0.9)])
+    assert not torch.equal(model.averaged.module["prior"].mu, model.prior.mu)
+    ours = model.sample(3, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        sampler = model.averaged.module.eval()
+        theirs = sampler["generator"](sampler["prior"](3, torch.Generator().manual_seed(0)))
+    assert torch.equal(ours, theirs)
+    model.averaged = None
+    assert not torch.equal(model.sample(3, torch.Generator().manual_seed(0)), ours)
+
+
+def test_averaging_leaves_training_alone(tmp_path):
+    models = [zoo.WGANGP(image_shape=(1, 8, 8), **MLP) for _ in range(2)]
+    models[1].load_state_dict(models[0].state_dict())
+    fit(tmp_path, models[0], 4)
+    fit(tmp_path, models[1], 4, callbacks=[GeneratorEMA(0.9)])
+    trained = models[1].state_dict()
+    assert all(torch.equal(value, trained[name]) for name, value in models[0].state_dict().items())
+
+
+def test_a_checkpoint_carries_the_average(tmp_path):
+    whole = zoo.DeLiGAN(image_shape=(1, 8, 8), **MLP)
+    trainer = fit(tmp_path, whole, 4, callbacks=[GeneratorEMA(0.9)])
+    trainer.save_checkpoint(tmp_path / "4.ckpt")
+    loaded = zoo.DeLiGAN.load_from_checkpoint(tmp_path / "4.ckpt", weights_only=True)
+    assert (loaded.averaged.updates, loaded.averaged.decay) == (4, 0.9)
+    same = [model.sample(2, torch.Generator().manual_seed(0)) for model in (whole, loaded)]
+    assert torch.equal(*same)
+
+
+@pytest.mark.parametrize("again", [[GeneratorEMA(0.9)], []], ids=["named again", "not named"])
+def test_a_resumed_average_is_the_average_that_never_stopped(tmp_path, again):
+    torch.manual_seed(0)
+    whole = zoo.WGANGP(image_shape=(1, 8, 8), **MLP)
+    first = {name: value.clone() for name, value in whole.state_dict().items()}
+    fit(tmp_path, whole, 6, callbacks=[GeneratorEMA(0.9)])
+    half, rest = zoo.WGANGP(image_shape=(1, 8, 8), **MLP), zoo.WGANGP(image_shape=(1, 8, 8), **MLP)
+    half.load_state_dict(first)
+    fit(tmp_path, half, 3, callbacks=[GeneratorEMA(0.9)]).save_checkpoint(tmp_path / "3.ckpt")
+    fit(tmp_path, rest, 6, resume=tmp_path / "3.ckpt", callbacks=again)
+    assert rest.averaged.updates == whole.averaged.updates == 6
+    ends = rest.state_dict()
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, ends[name]) if isinstance(value, torch.Tensor) else value == ends[name], name
+
+
+def test_a_run_may_begin_to_average_when_it_is_resumed(tmp_path):
+    model = zoo.GAN(image_shape=(1, 8, 8), **MLP)
+    fit(tmp_path, model, 3).save_checkpoint(tmp_path / "3.ckpt")
+    later = zoo.GAN(image_shape=(1, 8, 8), **MLP)
+    fit(tmp_path, later, 5, resume=tmp_path / "3.ckpt", callbacks=[GeneratorEMA(0.9)])
+    assert later.averaged.updates == 2
