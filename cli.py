@@ -34,8 +34,8 @@ log = logging.getLogger("lightning.pytorch.ganzoo")
 
 # What every run has; each does nothing where it has nothing to do.
 CALLBACKS = (
-    "GeneratorEMA", "ImageGrid", "Scatter", "Scores", "Speed", "StepBar", "SampleWriter", "BestCheckpoint",
-    "LastCheckpoint",
+    "GeneratorEMA", "ImageGrid", "ComponentGrid", "Scatter", "Scores", "Speed", "StepBar", "SampleWriter",
+    "BestCheckpoint", "LastCheckpoint",
 )  # fmt: skip
 
 ABOUT = "GANs, by recipe. One command more, `ganzoo list`, shows the recipes."

@@ -2,7 +2,7 @@
 
 from callbacks.best_checkpoint import BestCheckpoint
 from callbacks.generator_ema import GeneratorEMA
-from callbacks.image_grid import ImageGrid
+from callbacks.image_grid import ComponentGrid, ImageGrid
 from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.sample_writer import SampleWriter
 from callbacks.scatter import Scatter
@@ -13,6 +13,7 @@ from callbacks.weights_and_biases import WeightsAndBiases
 
 __all__ = [
     "BestCheckpoint",
+    "ComponentGrid",
     "GeneratorEMA",
     "ImageGrid",
     "LastCheckpoint",

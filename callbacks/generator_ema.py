@@ -2,6 +2,8 @@
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from zoo.loop import AdversarialLoop
+
 
 class GeneratorEMA(Callback):
     """Averages the generator, and the prior with it, over their updates; samples and scores come from the average.
@@ -21,5 +23,6 @@ class GeneratorEMA(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begins to average, or goes on; on the device, and with what a checkpoint brought."""
+        assert isinstance(pl_module, AdversarialLoop)
         if self.decay is not None:
             pl_module.average(self.decay)

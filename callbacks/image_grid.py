@@ -1,19 +1,17 @@
-"""Pictures of what the generator makes of the same latents, as training goes on."""
+"""Grids of what the generator makes of the same latents, as training goes on."""
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from lightning.pytorch import LightningModule, Trainer
 from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from zoo.loop import AdversarialLoop
+from callbacks.pictures import Pictures, samples_folder
+from zoo.loop import AdversarialLoop, evaluating
+from zoo.priors import GaussianMixture
 
 
 def to_bytes(images: Tensor) -> Tensor:
@@ -43,96 +41,83 @@ def grid_picture(images: Tensor, columns: int | None = None, tile: int = 32) -> 
     return Image.fromarray(grid.permute(1, 2, 0).numpy())
 
 
-class ImageGrid(Callback):
-    """Draws a grid of samples every k steps: as PNG, and to Weights & Biases and TensorBoard at x = global_step.
-
-    Does nothing for models of points.
-
-    PNG files go to `samples/` under the trainer's default_root_dir; at the end of `fit` a GIF shows them in order.
-    `test` draws one grid, beside one of real images.
+class ImageGrid(Pictures):
+    """Draws a grid of samples every k steps; `test` draws one beside one of real images. Nothing for models of points.
 
     Args:
-        every_n_steps: steps between pictures; the first step and the last are drawn too.
-        num_images: how many samples; their latents never change.
-        gif: write `training.gif` at the end.
-        seed: of the latents.
+        every_n_steps: see Pictures.
+        num_images: how many samples.
+        gif: see Pictures.
+        seed: see Pictures.
+        rescale: `fixed` shows [-1, 1]; `minmax` stretches the darkest and the brightest pixel of the whole grid to
+            black and white, as MATLAB's system does, which hides how far samples are from the data's range.
     """
 
-    def __init__(self, every_n_steps: int = 500, num_images: int = 64, gif: bool = True, seed: int = 0) -> None:
-        if every_n_steps < 1 or num_images < 1:
-            raise ValueError(f"every_n_steps and num_images must be at least 1, got {every_n_steps} and {num_images}")
-        self.every_n_steps, self.num_images, self.gif, self.seed = every_n_steps, num_images, gif, seed
-        self.drawn_step = -1
-        self.drawn: list[Path] = []
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forgets the pictures of an earlier run."""
-        self.drawn_step, self.drawn = -1, []
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    def __init__(
+        self,
+        every_n_steps: int = 500,
+        num_images: int = 64,
+        gif: bool = True,
+        seed: int = 0,
+        rescale: Literal["fixed", "minmax"] = "fixed",
     ) -> None:
-        """Draws when the step is due."""
-        step = trainer.global_step
-        if step % self.every_n_steps == 0 or step == 1:
-            self.draw(trainer, pl_module, f"step_{step:07d}", step)
+        super().__init__(every_n_steps, gif, seed)
+        if num_images < 1:
+            raise ValueError(f"num_images must be at least 1, got {num_images}")
+        if rescale not in ("fixed", "minmax"):
+            raise ValueError(f"rescale must be fixed or minmax, got {rescale!r}")
+        self.num_images, self.rescale = num_images, rescale
+
+    def draws(self, model: AdversarialLoop) -> bool:
+        """See Pictures."""
+        return are_pictures(torch.empty(1, *model.image_shape))
+
+    def picture(self, trainer: Trainer, model: AdversarialLoop) -> Image.Image:
+        """See Pictures."""
+        images = model.sample(self.num_images, self.latents_seed())
+        if self.rescale == "minmax":
+            low, high = images.aminmax()
+            images = (images - low) / (high - low).clamp(min=1e-12) * 2 - 1
+        return grid_picture(images)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draws the tested generator, and real images to hold beside it."""
-        step: Any = pl_module.trained_steps
-        self.draw(trainer, pl_module, "test", step)
+        super().on_test_end(trainer, pl_module)
         splits = getattr(trainer.datamodule, "splits", {})  # type: ignore[attr-defined]
         if trainer.is_global_zero and "test" in splits:
             real = from_bytes(splits["test"].images[: self.num_images])
             if are_pictures(real):
                 grid_picture(real).save(samples_folder(trainer) / "real.png")
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the last step, whatever ended the training, and strings the pictures together."""
-        if self.drawn_step != (step := trainer.global_step):
-            self.draw(trainer, pl_module, f"step_{step:07d}", step)
-        assert isinstance(pl_module, AdversarialLoop)
-        draws = are_pictures(torch.empty(1, *pl_module.image_shape))
-        if self.gif and draws and trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            write_gif(self.drawn, samples_folder(trainer) / "training.gif")
 
-    def draw(self, trainer: Trainer, pl_module: LightningModule, name: str, step: int) -> None:
-        """One grid to every place; only rank 0 draws."""
-        if not trainer.is_global_zero:
-            return
-        assert isinstance(pl_module, AdversarialLoop)
-        self.drawn_step = step
-        images = pl_module.sample(self.num_images, torch.Generator().manual_seed(self.seed))
-        if not are_pictures(images):
-            return
-        picture = grid_picture(images)
-        picture.save(file := samples_folder(trainer) / f"{name}.png")
-        self.drawn.append(file)
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_image("samples", [picture], step=step, caption=[f"step {step}"])
-            elif isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image("samples", np.array(picture), step, dataformats="HWC")
+class ComponentGrid(Pictures):
+    """Draws what each component of a Gaussian mixture makes, a row each; nothing for models with another prior.
 
+    Args:
+        every_n_steps: see Pictures.
+        num_images: samples in a row.
+        gif: see Pictures.
+        seed: see Pictures.
+    """
 
-def samples_folder(trainer: Trainer) -> Path:
-    """Where the pictures of this run go; made if needed."""
-    folder = Path(trainer.default_root_dir) / "samples"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    prefix, title = "components_", "components"
 
+    def __init__(self, every_n_steps: int = 5000, num_images: int = 10, gif: bool = False, seed: int = 0) -> None:
+        super().__init__(every_n_steps, gif, seed)
+        if num_images < 1:
+            raise ValueError(f"num_images must be at least 1, got {num_images}")
+        self.num_images = num_images
 
-def write_gif(files: Sequence[Path], path: Path, max_frames: int = 50, max_width: int = 300) -> None:
-    """Pictures as one that moves: at most `max_frames` of them, evenly chosen, the last one held longer."""
-    if len(files) < 2:
-        return
-    count = min(len(files), max_frames)
-    chosen = [files[round(i * (len(files) - 1) / (count - 1))] for i in range(count)]
-    frames = []
-    for file in chosen:
-        with Image.open(file) as picture:
-            width = min(max_width, picture.width)
-            size = (width, round(width * picture.height / picture.width))
-            frames.append(picture.resize(size, Image.Resampling.BOX).quantize(32))
-    durations = [120] * (len(frames) - 1) + [2000]
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True)
+    def draws(self, model: AdversarialLoop) -> bool:
+        """See Pictures."""
+        return isinstance(model.prior, GaussianMixture) and are_pictures(torch.empty(1, *model.image_shape))
+
+    def picture(self, trainer: Trainer, model: AdversarialLoop) -> Image.Image:
+        """See Pictures."""
+        sampler = model.trained_sampler
+        assert isinstance(sampler.prior, GaussianMixture)
+        component = torch.arange(sampler.prior.components, device=model.device).repeat_interleave(self.num_images)
+        noise = sampler.prior.normal(len(component), self.latents_seed())
+        with torch.no_grad(), evaluating(sampler):
+            images = sampler.generator(sampler.prior.reparameterize(component, noise))
+        return grid_picture(images, columns=self.num_images)

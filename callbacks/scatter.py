@@ -1,18 +1,16 @@
 """Pictures of models of points in the plane: samples over data over what the critic thinks of every place."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from lightning.pytorch import LightningModule, Trainer
 from PIL import Image
 from torch import Tensor
 
-from callbacks.image_grid import samples_folder, write_gif
-from zoo.loop import evaluating
+from callbacks.pictures import Pictures
+from zoo.loop import AdversarialLoop, evaluating
 from zoo.modes import ModeCoverage
 
 #: The picture shows [-LIMIT, LIMIT]^2 on SIDE x SIDE pixels; the critic is asked at CELLS x CELLS places.
@@ -27,71 +25,38 @@ def is_points(pl_module: LightningModule) -> bool:
     return math.prod(getattr(pl_module, "image_shape", ())) == 2
 
 
-class Scatter(Callback):
+class Scatter(Pictures):
     """Draws samples, data and the critic's surface every k steps; does nothing for models of images.
 
-    As PNG in `samples/` under the trainer's default_root_dir (a GIF of them when `fit` ends), and to Weights & Biases
-    and TensorBoard at x = global_step. `test` draws one picture. Where the data module knows its centres, it logs
-    `modes_covered` and `high_quality` (see zoo.modes.ModeCoverage) under `val/` and `test/`.
+    Where the data module knows its centres, it logs `modes_covered` and `high_quality` (see zoo.modes.ModeCoverage)
+    under `val/` and `test/`.
 
     Args:
-        every_n_steps: steps between pictures; the first step and the last are drawn too.
-        num_points: how many samples, and how many training points at most; the samples' latents never change.
-        gif: write `training.gif` at the end.
-        seed: of the latents.
+        every_n_steps: see Pictures.
+        num_points: how many samples, and how many training points at most.
+        gif: see Pictures.
+        seed: see Pictures.
     """
 
     def __init__(self, every_n_steps: int = 500, num_points: int = 1000, gif: bool = True, seed: int = 0) -> None:
-        if every_n_steps < 1 or num_points < 1:
-            raise ValueError(f"every_n_steps and num_points must be at least 1, got {every_n_steps} and {num_points}")
-        self.every_n_steps, self.num_points, self.gif, self.seed = every_n_steps, num_points, gif, seed
-        self.drawn_step = -1
-        self.drawn: list[Path] = []
+        super().__init__(every_n_steps, gif, seed)
+        if num_points < 1:
+            raise ValueError(f"num_points must be at least 1, got {num_points}")
+        self.num_points = num_points
         self.coverage: ModeCoverage | None = None
 
     # -- pictures --
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forgets the pictures of an earlier run."""
-        self.drawn_step, self.drawn = -1, []
+    def draws(self, model: AdversarialLoop) -> bool:
+        """See Pictures."""
+        return is_points(model)
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Draws when the step is due."""
-        step = trainer.global_step
-        if step % self.every_n_steps == 0 or step == 1:
-            self.draw(trainer, pl_module, f"step_{step:07d}", step)
-
-    def on_test_end(self, trainer: Trainer, pl_module: Any) -> None:
-        """Draws the tested generator; the trainer that tests has taken no steps itself."""
-        if is_points(pl_module):
-            self.draw(trainer, pl_module, "test", pl_module.trained_steps)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the last step, whatever ended the training, and strings the pictures together."""
-        if self.drawn_step != (step := trainer.global_step):
-            self.draw(trainer, pl_module, f"step_{step:07d}", step)
-        fast = trainer.fast_dev_run  # type: ignore[attr-defined]
-        if self.gif and is_points(pl_module) and trainer.is_global_zero and not fast:
-            write_gif(self.drawn, samples_folder(trainer) / "training.gif")
-
-    def draw(self, trainer: Trainer, model: Any, name: str, step: int) -> None:
-        """One picture of a `zoo.GAN` to every place; only rank 0 draws."""
-        if not (trainer.is_global_zero and is_points(model)):
-            return
-        self.drawn_step = step
-        samples = model.sample(self.num_points, torch.Generator().manual_seed(self.seed)).flatten(1).cpu()
+    def picture(self, trainer: Trainer, model: AdversarialLoop) -> Image.Image:
+        """See Pictures."""
+        samples = model.sample(self.num_points, self.latents_seed()).flatten(1).cpu()
         train = getattr(trainer.datamodule, "splits", {}).get("train")  # type: ignore[attr-defined]
         data = samples[:0] if train is None else evenly(train.images, self.num_points).flatten(1)
-        picture = scatter_picture(samples, data, critic_surface(model, samples, data))
-        picture.save(file := samples_folder(trainer) / f"{name}.png")
-        self.drawn.append(file)
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_image("samples", [picture], step=step, caption=[f"step {step}"])
-            elif isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image("samples", np.asarray(picture), step, dataformats="HWC")
+        return scatter_picture(samples, data, critic_surface(model, samples, data))
 
     # -- scores --
 

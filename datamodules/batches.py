@@ -4,13 +4,15 @@ No per-image Python: one item of the loader is one training step, a single fancy
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zlib import crc32
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+Sampling = Literal["epoch", "replacement", "epoch_in_order_first"]
 
 
 class Images(NamedTuple):
@@ -60,6 +62,8 @@ class ShuffledSteps(DistributedSampler[Tensor]):
         rank: this process, of `world`.
         world: number of processes.
         first_step: called whenever an epoch begins: the number of steps taken so far.
+        sampling: `epoch`; `replacement`: each image of each epoch is drawn from all, as the Keras systems do;
+            `epoch_in_order_first`: the first epoch is not shuffled, as in MATLAB's system.
     """
 
     def __init__(
@@ -70,9 +74,10 @@ class ShuffledSteps(DistributedSampler[Tensor]):
         rank: int = 0,
         world: int = 1,
         first_step: Callable[[], int] = lambda: 0,
+        sampling: Sampling = "epoch",
     ) -> None:
         self.size, self.global_step_size, self.seed = size, per_step * world, seed
-        self.rank, self.num_replicas, self.first_step = rank, world, first_step
+        self.rank, self.num_replicas, self.first_step, self.sampling = rank, world, first_step, sampling
 
     def __len__(self) -> int:
         return self.size // self.global_step_size
@@ -81,7 +86,11 @@ class ShuffledSteps(DistributedSampler[Tensor]):
         """Nothing: the epoch follows from the step, also where Lightning's own count differs (limit_train_batches)."""
 
     def order(self, epoch: int) -> Tensor:
-        """The permutation of one epoch, int64 [size]."""
+        """What one epoch goes through, int64 [size]: a permutation, unless `sampling` says otherwise."""
+        if self.sampling == "replacement":
+            return torch.randint(self.size, (self.size,), generator=seeded("order", self.seed, epoch))
+        if self.sampling == "epoch_in_order_first" and epoch == 0:
+            return torch.arange(self.size)
         return torch.randperm(self.size, generator=seeded("order", self.seed, epoch))
 
     def __iter__(self) -> Iterator[Tensor]:

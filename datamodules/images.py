@@ -3,7 +3,7 @@
 import os
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -11,7 +11,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from datamodules.batches import Images, OrderedBatches, ShuffledSteps, batch_loader, seeded
+from datamodules.batches import Images, OrderedBatches, Sampling, ShuffledSteps, batch_loader, seeded
 
 
 class DataError(RuntimeError):
@@ -48,6 +48,7 @@ class ImageDataModule(LightningDataModule):
         flip: mirror each training image left to right with probability 1/2.
         num_workers: worker processes of the loaders; indexing is so cheap that 0 is best on most machines.
         predict_samples: how many images `predict` makes.
+        sampling: how training images are drawn; see `datamodules.batches.ShuffledSteps`.
     """
 
     #: Which classifier scores this data set.
@@ -62,15 +63,18 @@ class ImageDataModule(LightningDataModule):
         flip: bool = False,
         num_workers: int = 0,
         predict_samples: int = 64,
+        sampling: Sampling = "epoch",
     ) -> None:
         super().__init__()
         for name, value in (("batch_size", batch_size), ("predict_samples", predict_samples)):
             if value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
+        if sampling not in get_args(Sampling):
+            raise ValueError(f"sampling must be one of {', '.join(get_args(Sampling))}; got {sampling!r}")
         if num_workers < 0:
             raise ValueError(f"num_workers must be at least 0, got {num_workers}")
         self.batch_size, self.flip, self.num_workers = batch_size, flip, num_workers
-        self.predict_samples = predict_samples
+        self.predict_samples, self.sampling = predict_samples, sampling
         self.data_dir = Path(data_dir) if data_dir else default_data_dir()
         self.splits: dict[str, Images] = {}
 
@@ -110,6 +114,7 @@ class ImageDataModule(LightningDataModule):
             trainer.global_rank,
             trainer.world_size,
             first_step=lambda: trainer.global_step * trainer.accumulate_grad_batches,
+            sampling=self.sampling,
         )
         return batch_loader(data, sampler, self.num_workers)
 

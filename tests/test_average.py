@@ -12,6 +12,7 @@ from zoo.average import MovingAverage
 
 MLP = {"generator_options": {"hidden": [8]}, "critic_options": {"hidden": [8]}, "latent_dim": 3}
 FAST = {"name": "adam", "lr": 0.02, "betas": [0.5, 0.9]}
+RATES = {"critic_optimizer": FAST, "generator_optimizer": FAST}
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers",
@@ -70,7 +71,9 @@ def test_a_decay_that_is_none_is_refused(decay):
 
 
 def test_only_updates_of_the_generator_count(tmp_path):
-    model = zoo.DeLiGAN(image_shape=(1, 8, 8), **MLP, schedule="deligan_toy", critic_optimizer=FAST, generator_optimizer=FAST)
+    model = zoo.DeLiGAN(
+        image_shape=(1, 8, 8), **MLP, schedule="deligan_toy", critic_optimizer=FAST, generator_optimizer=FAST
+    )
     fit(tmp_path, model, 6, callbacks=[GeneratorEMA(0.9)])
     of_the_generator = (6 * model.schedule.moves + model.schedule.balance) // 2  # balance: its moves less the critic's
     assert 0 < of_the_generator < 30
@@ -83,11 +86,10 @@ def test_only_updates_of_the_generator_count(tmp_path):
 def test_samples_come_from_the_average_of_prior_and_generator(tmp_path):
     model = zoo.DeLiGAN(image_shape=(1, 8, 8), **MLP)
     fit(tmp_path, model, 4, callbacks=[GeneratorEMA(0.9)])
-    assert not torch.equal(model.averaged.module["prior"].mu, model.prior.mu)
+    assert not torch.equal(model.averaged.module.prior.mu, model.prior.mu)
     ours = model.sample(3, torch.Generator().manual_seed(0))
     with torch.no_grad():
-        sampler = model.averaged.module.eval()
-        theirs = sampler["generator"](sampler["prior"](3, torch.Generator().manual_seed(0)))
+        theirs = model.averaged.module.eval()(3, torch.Generator().manual_seed(0))
     assert torch.equal(ours, theirs)
     model.averaged = None
     assert not torch.equal(model.sample(3, torch.Generator().manual_seed(0)), ours)

@@ -13,10 +13,11 @@ from lightning.pytorch.loggers import Logger
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from callbacks import BestCheckpoint, ImageGrid, LastCheckpoint, SampleWriter, Scores, Speed, StepBar
-from callbacks.image_grid import grid_picture, to_bytes, write_gif
+from callbacks import BestCheckpoint, ComponentGrid, ImageGrid, LastCheckpoint, SampleWriter, Scores, Speed, StepBar
+from callbacks.image_grid import grid_picture, to_bytes
+from callbacks.pictures import write_gif
 from datamodules import DigitsDataModule
-from zoo import GAN, WGANGP
+from zoo import GAN, WGANGP, DeLiGAN
 from zoo.sliced_wasserstein import SlicedWasserstein
 
 BATCH, CRITIC_STEPS = 4, 5
@@ -406,3 +407,26 @@ def test_an_error_ends_the_bar_first(tmp_path, capsys):
 def test_a_number_that_makes_no_sense_is_refused(callback, values):
     with pytest.raises(ValueError, match=next(iter(values))):
         callback(**values)
+
+
+def test_a_row_of_the_component_grid_is_one_component(tmp_path):
+    model = small(DeLiGAN, prior_options={"components": 3, "sigma_init": 0.0})
+    trainer(tmp_path, grid := ComponentGrid(every_n_steps=2, num_images=4)).fit(model, digits())
+    with Image.open(tmp_path / "samples" / "components_step_0000004.png") as picture:
+        pixels = np.array(picture.convert("L"))
+    side = 34  # 8 pixels, enlarged fourfold, and the line between
+    assert pixels.shape == (2 + 3 * side, 2 + 4 * side)
+    made = to_bytes(model.generator.eval()(model.prior.mu)).squeeze(1)
+    model.prior.sigma.data.zero_()
+    grid.draw(trainer(tmp_path), model, "narrow", 4)
+    with Image.open(tmp_path / "samples" / "components_narrow.png") as picture:
+        pixels = np.array(picture.convert("L"))
+    for row in range(3):
+        for column in range(4):
+            tile = pixels[2 + row * side :, 2 + column * side :][:32:4, :32:4]
+            assert np.array_equal(tile, made[row].detach().numpy())
+
+
+def test_no_component_grid_without_components(tmp_path):
+    trainer(tmp_path, ComponentGrid(every_n_steps=1)).fit(small(GAN), digits())
+    assert not (tmp_path / "samples").exists()

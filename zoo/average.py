@@ -1,14 +1,16 @@
 """Generator averaging (Yazıcı et al., The Unusual Effectiveness of Averaging in GAN Training, arXiv:1806.04498)."""
 
 from copy import deepcopy
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+M = TypeVar("M", bound=nn.Module)
 
-class MovingAverage(nn.Module):
+
+class MovingAverage(nn.Module, Generic[M]):
     """The exponential moving average of a module's parameters and buffers.
 
     torch's own AveragedModel waits for the device at each update, and its average is still a tenth of the first weights
@@ -19,15 +21,15 @@ class MovingAverage(nn.Module):
         decay: of the average, in [0, 1): it looks back over about 1 / (1 - decay) updates.
     """
 
-    def __init__(self, module: nn.Module, decay: float = 0.999) -> None:
+    def __init__(self, module: M, decay: float = 0.999) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be in [0, 1), got {decay}")
         super().__init__()
-        self.module = deepcopy(module).requires_grad_(False)
+        self.module: M = deepcopy(module).requires_grad_(False)
         self.decay, self.updates = decay, 0
 
     @torch.no_grad()
-    def update(self, module: nn.Module) -> None:
+    def update(self, module: M) -> None:
         """Takes in `module` as it is now. Integers, such as batch norm's count of batches, are copied."""
         decay = min(self.decay, self.updates / (self.updates + 9))
         self.updates += 1

@@ -1,5 +1,6 @@
 """Whether a checkpoint belongs to a model, before anything is loaded from it."""
 
+import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ def differences(path: Path, model: GAN, to_train: bool) -> list[str]:
     the weights depend on. Raises ValueError for a file that is no checkpoint of this zoo; never runs code from it.
     """
     saved = read(path)
-    theirs = comparable(saved["hyper_parameters"]) | {"class": saved["model_class"]}
+    theirs = comparable(defaults(type(model)) | saved["hyper_parameters"]) | {"class": saved["model_class"]}
     ours = comparable(model.hparams) | {"class": type(model).__name__}
     return [
         f"{key} is {theirs.get(key)} in the checkpoint, {ours.get(key)} in the configuration"
@@ -45,6 +46,13 @@ def read(path: Path) -> dict[str, Any]:
     if missing:
         raise ValueError(f"{path} is no checkpoint of this zoo: it has no {', '.join(sorted(missing))}")
     return saved
+
+
+def defaults(model: type[GAN]) -> dict[str, Any]:
+    """What the model's arguments are where nobody says: what a checkpoint meant before an argument existed."""
+    signatures = (inspect.signature(cls.__init__).parameters for cls in reversed(model.__mro__) if issubclass(cls, GAN))
+    named = {name: value.default for parameters in signatures for name, value in parameters.items()}
+    return {name: value for name, value in named.items() if value is not inspect.Parameter.empty}
 
 
 def comparable(hyperparameters: Any) -> dict[str, Any]:

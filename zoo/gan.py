@@ -1,11 +1,12 @@
 """The GAN of 2014, from which every other model derives. The loop itself is in zoo/loop.py."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from zoo import losses
 from zoo.average import MovingAverage
@@ -37,6 +38,11 @@ class GAN(AdversarialLoop):
         generator_optimizer: for the generator and the prior: a dictionary with name (adam, rmsprop, sgd), lr, ...
         critic_optimizer: for the critic.
         lr_decay: two steps; both learning rates fall linearly from their full value at the first to 0 at the second.
+        reuse_critic_noise: the generator moves on the latents of the critic's last move, as in the Keras WGAN-GP.
+        fake_mode: the generator's mode when it makes images for the critic: `eval`, with batch norm's running
+            statistics, is what the Keras GAN does.
+        critic_update: `separate` takes two optimizer steps for each critic update, -log D(x), then -log(1 - D(G(z))),
+            as the Keras GAN does; for the logistic loss only.
     """
 
     paper: ClassVar[str] = "arXiv:1406.2661"
@@ -55,12 +61,21 @@ class GAN(AdversarialLoop):
         generator_optimizer: OptimizerConfig = ADAM,
         critic_optimizer: OptimizerConfig = ADAM,
         lr_decay: list[int] | None = None,
+        reuse_critic_noise: bool = False,
+        fake_mode: Literal["train", "eval"] = "train",
+        critic_update: Literal["joint", "separate"] = "joint",
     ) -> None:
         super().__init__()
         check_name("network", network, NETWORKS)
         check_name("prior", prior, PRIORS)
         check_name("schedule", schedule, SCHEDULES)
         check_arguments(image_shape, latent_dim, schedule, critic_steps, lr_decay)
+        check_name("fake_mode", fake_mode, dict.fromkeys(("train", "eval")))
+        check_name("critic_update", critic_update, dict.fromkeys(("joint", "separate")))
+        if critic_update == "separate" and type(self).critic_loss is not GAN.critic_loss:
+            raise ValueError(f"critic_update separate is for the logistic loss: {type(self).__name__} has its own")
+        if reuse_critic_noise and schedule != "alternate":
+            raise ValueError(f"reuse_critic_noise is for schedule alternate: {schedule} draws its own latents")
         check_optimizer(generator_optimizer, "generator_optimizer")
         check_optimizer(critic_optimizer, "critic_optimizer")
         self.save_hyperparameters()  # the subclass's arguments too
@@ -70,6 +85,7 @@ class GAN(AdversarialLoop):
         self.prior_name, self.prior_options = prior, prior_options or {}
         self.optimizer_configs = critic_optimizer, generator_optimizer
         self.critic_steps, self.lr_decay = critic_steps, lr_decay
+        self.reuse_critic_noise, self.fake_mode, self.critic_update = reuse_critic_noise, fake_mode, critic_update
         self.schedule = Alternate(critic_steps) if schedule == "alternate" else SCHEDULES[schedule]()
         self.prior, self.generator, self.critic = self.build_prior(), self.build_generator(), self.build_critic()
         self.critic_mixes_samples = mixes_samples(self.critic)
@@ -92,6 +108,14 @@ class GAN(AdversarialLoop):
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """What the critic minimises. `fake` carries no graph."""
         return losses.logistic_critic(*self.judge(real, fake))
+
+    def critic_losses(self, real: Tensor, fake: Tensor) -> Iterator[Tensor]:
+        """See `critic_update`."""
+        if self.critic_update == "joint":
+            yield self.critic_loss(real, fake)
+        else:
+            yield losses.mean(softplus(-self.critic(real)))
+            yield losses.mean(softplus(self.critic(fake)))
 
     def generator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """What the generator minimises, the prior's penalty aside."""

@@ -6,7 +6,7 @@ Shapes: images [N, C, H, W] in [-1, 1]; latents [N, D]; critic outputs [N].
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
@@ -45,6 +45,19 @@ def decayed(step: int, begin: int, end: int) -> float:
     return min(max((end - step) / (end - begin), 0.0), 1.0)
 
 
+class Sampler(nn.Module):
+    """A prior and a generator: n images [n, C, H, W]."""
+
+    def __init__(self, prior: Prior, generator: nn.Module) -> None:
+        super().__init__()
+        self.prior, self.generator = prior, generator
+
+    def forward(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """N images; their latents are drawn from `generator`, or from torch's own without one."""
+        images: Tensor = self.generator(self.prior(n, generator))
+        return images
+
+
 class AdversarialLoop(LightningModule):
     """Two players, one optimizer each, and a schedule that says who moves.
 
@@ -62,17 +75,23 @@ class AdversarialLoop(LightningModule):
     schedule: Schedule
     critic_steps: int
     lr_decay: list[int] | None
+    reuse_critic_noise: bool
+    fake_mode: Literal["train", "eval"]
 
     def __init__(self) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.averaged: MovingAverage | None = None
+        self.averaged: MovingAverage[Sampler] | None = None
         self.observed: dict[str, Tensor] = {}
         self.trained_steps = 0  # of these weights, also where they were loaded for a test
 
     @abstractmethod
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """What the critic minimises. `fake` carries no graph."""
+
+    def critic_losses(self, real: Tensor, fake: Tensor) -> Iterator[Tensor]:
+        """The loss of each optimizer step that makes one critic update; one step, unless a source says otherwise."""
+        yield self.critic_loss(real, fake)
 
     @abstractmethod
     def generator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -99,6 +118,8 @@ class AdversarialLoop(LightningModule):
             real = parts[min(move, len(parts) - 1)]
             # Lightning counts every optimizer's step in global_step; a round must count once: its last move does.
             last = move == self.schedule.moves - 1
+            if self.reuse_critic_noise and move >= self.schedule.moves - 2:
+                seed_draws(self.device, "last", run_seed(), self.global_rank, step)
             if self.schedule.moves_generator(self.peek(real, move) if self.schedule.reads_loss else 0.0):
                 self.move_generator(real, counted=last)
             else:
@@ -131,12 +152,14 @@ class AdversarialLoop(LightningModule):
 
     def move_critic(self, real: Tensor, counted: bool) -> None:
         """One critic update; the generator's graph is not even built."""
-        with torch.no_grad():
+        with torch.no_grad(), evaluating(*[self.generator] * (self.fake_mode == "eval")):
             fake = self.generator(self.prior(len(real)))
-        loss = self.critic_loss(real, fake)
-        self.descend(CRITIC, loss, counted)
+        paid: list[Tensor] = []
+        for loss in self.critic_losses(real, fake):
+            self.descend(CRITIC, loss, counted and not paid)
+            paid.append(loss.detach())
         self.constrain_critic()
-        self.observe(critic_loss=loss)
+        self.observe(critic_loss=torch.stack(paid).mean() if len(paid) > 1 else paid[0])
 
     def move_generator(self, real: Tensor, counted: bool) -> None:
         """One update of the generator and the prior."""
@@ -199,9 +222,14 @@ class AdversarialLoop(LightningModule):
         self.trainer.callback_metrics.update({name: torch.as_tensor(value) for name, value in values.items()})
 
     @property
-    def sampler(self) -> nn.ModuleDict:
-        """What makes images: the prior and the generator as they are trained."""
-        return nn.ModuleDict({"prior": self.prior, "generator": self.generator})
+    def sampler(self) -> Sampler:
+        """What makes images, as it is trained."""
+        return Sampler(self.prior, self.generator)
+
+    @property
+    def trained_sampler(self) -> Sampler:
+        """What `sample` uses: the average where there is one."""
+        return self.sampler if self.averaged is None else self.averaged.module
 
     def average(self, decay: float) -> None:
         """From now on, `sample` uses the moving average of the sampler; an average that exists goes on."""
@@ -215,9 +243,9 @@ class AdversarialLoop(LightningModule):
 
         By the averaged generator where there is one.
         """
-        sampler = self.sampler if self.averaged is None else self.averaged.module
+        sampler = self.trained_sampler
         with evaluating(sampler):
-            images: Tensor = sampler["generator"](sampler["prior"](n, generator))
+            images: Tensor = sampler(n, generator)
         return images.float()
 
     def validation_step(self, batch: Any, batch_idx: int) -> Tensor:

@@ -75,7 +75,7 @@ class GaussianMixture(Prior):
         sampling: which component makes a sample. `random`: any, as in the paper. `stratified`: in random order, each
             equally often; in training n must be a multiple of `components`, in evaluation counts may differ by one.
             `fixed`: sample n has component n modulo `components`, as in the authors' code.
-        noise: `normal`, or the `uniform` in [-1, 1) of the authors' toy.
+        noise: `normal`, or the authors' toy's: `uniform` in [-1, 1) in training, normal in evaluation.
     """
 
     def __init__(
@@ -98,7 +98,8 @@ class GaussianMixture(Prior):
 
     def forward(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """See Prior."""
-        noise = self.normal(n, generator) if self.noise == "normal" else self.uniform(n, generator)
+        draw = self.uniform if self.noise == "uniform" and self.training else self.normal
+        noise = draw(n, generator)
         return self.reparameterize(self.choose(n, generator), noise)
 
     def choose(self, n: int, generator: torch.Generator | None = None) -> Tensor:

@@ -17,6 +17,7 @@ class WGAN(GAN):
 
     Args:
         clip: c; every weight of the critic is in [-c, c] after each of its updates.
+        clip_buffers: clip batch norm's running statistics too, as the Keras WGAN does; they are no weights.
         critic_steps: n_critic.
         generator_optimizer: RMSprop with the paper's alpha 5e-5: it found momentum, and Adam with it, unstable.
         critic_optimizer: the same.
@@ -28,6 +29,7 @@ class WGAN(GAN):
     def __init__(
         self,
         clip: float = 0.01,
+        clip_buffers: bool = False,
         critic_steps: int = 5,
         generator_optimizer: OptimizerConfig = RMSPROP,
         critic_optimizer: OptimizerConfig = RMSPROP,
@@ -41,7 +43,7 @@ class WGAN(GAN):
         )
         if not 0 < clip < float("inf"):
             raise ValueError(f"clip must be finite and above 0, got {clip}")
-        self.clip = clip
+        self.clip, self.clip_buffers = clip, clip_buffers
 
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """f(G(z)) - f(x)."""
@@ -55,6 +57,9 @@ class WGAN(GAN):
 
     @torch.no_grad()
     def constrain_critic(self) -> None:
-        """Clips the parameters, batch norm's too; its running statistics are no weights."""
+        """Clips the parameters, batch norm's too."""
         for weight in self.critic.parameters():
             weight.clamp_(-self.clip, self.clip)
+        for statistic in self.critic.buffers() if self.clip_buffers else ():
+            if statistic.is_floating_point():
+                statistic.clamp_(-self.clip, self.clip)
