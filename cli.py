@@ -7,6 +7,7 @@
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 import callbacks
 import configs
+from callbacks.interrupts import patient_interrupts
 from callbacks.run_folder import RunConfig, find_checkpoint, log_file, new_run_folder, quiet_logs
 from configs.parser import Parser, fail
 from datamodules import DataError, ImageDataModule
@@ -92,6 +94,8 @@ class ZooCLI(LightningCLI):
         root = Path(config.trainer.default_root_dir or ".")
         self.runs = root / "runs" / config.name
         given = config.get("ckpt_path")
+        if given == "auto" and self.subcommand != "fit":
+            self.parser.error("--ckpt_path: auto is for fit: it resumes where there is something to resume from")
         try:
             self.checkpoint = find_checkpoint(given, self.runs) if given else None
         except ValueError as error:
@@ -126,11 +130,15 @@ class ZooCLI(LightningCLI):
     def check_checkpoint(self) -> None:
         """Raises ValueError for a checkpoint of another model, or one that leaves nothing to train."""
         if not self.checkpoint:
+            self.config_init[self.subcommand]["ckpt_path"] = None
             return
         if told := differences(self.checkpoint, self.model, to_train=self.subcommand == "fit"):
             raise ValueError(f"--ckpt_path: {self.checkpoint} is of another model: {'; '.join(told)}")
         steps, last = trained_steps(self.checkpoint), self._get(self.config_init, "trainer").get("max_steps")
         if self.subcommand == "fit" and 0 <= last <= steps:
+            if self._get(self.config, "ckpt_path") == "auto":
+                print(f"{self.checkpoint} has {steps} steps already: nothing is left to train")
+                raise SystemExit(0)
             raise ValueError(f"--ckpt_path: {self.checkpoint} has {steps} steps: --trainer.max_steps must be more")
         self.config_init[self.subcommand]["ckpt_path"] = str(self.checkpoint)
 
@@ -210,8 +218,15 @@ def main(args: Sequence[str] | None = None) -> None:
         return
     if not words:
         fail(2, "say what to do: fit, validate, test, predict or list, e.g. ganzoo fit --config quickstart")
-    with quiet_logs():
-        run(words)
+    with quiet_logs(), patient_interrupts() as interrupts:
+        try:
+            run(words)
+        except SIGTERMException:  # 128 + the signal: whoever waits must not take this for a finished run
+            raise SystemExit(128 + (signal.SIGINT if interrupts else signal.SIGTERM)) from None
+        except (KeyboardInterrupt, SystemExit) as end:
+            if not interrupts or not getattr(end, "code", True):
+                raise
+            raise SystemExit(128 + signal.SIGINT) from None
 
 
 def run(words: list[str]) -> None:
@@ -243,8 +258,6 @@ def run(words: list[str]) -> None:
         fail(1, str(error))
     except (ScorerError, MisconfigurationException) as error:
         fail(2, str(error))
-    except SIGTERMException:
-        raise SystemExit(143) from None  # 128 + 15: whoever waits must not take this for a finished run
 
 
 if __name__ == "__main__":

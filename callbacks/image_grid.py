@@ -10,8 +10,9 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from callbacks.pictures import Pictures, samples_folder
-from zoo.loop import AdversarialLoop, evaluating
+from zoo.loop import AdversarialLoop
 from zoo.priors import GaussianMixture
+from zoo.sampling import evaluating
 
 
 def to_bytes(images: Tensor) -> Tensor:

@@ -10,6 +10,9 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.trainer.states import TrainerFn
@@ -42,22 +45,57 @@ class RunConfig(SaveConfigCallback):
 
 
 def new_run_folder(runs: Path) -> Path:
-    """Makes `runs/<time>`; a process that another one started gets that one's folder, named by $GANZOO_RUN_DIR."""
+    """Makes `runs/<time>`, once for all processes of a run, however they were started.
+
+    A process that Lightning started is told by $GANZOO_RUN_DIR. Under torchrun, rank 0 tells the others through
+    torchrun's own store; under SLURM, the folder is named by the job and its step.
+    """
     if "LOCAL_RANK" in os.environ and (folder := os.environ.get("GANZOO_RUN_DIR")):
         return Path(folder)
     runs.mkdir(parents=True, exist_ok=True)
+    if TorchElasticEnvironment.detect():
+        made = agreed_by_torchrun(runs, TorchElasticEnvironment())
+    elif SLURMEnvironment.detect() and int(os.environ.get("SLURM_NTASKS", 1)) > 1:
+        restart = os.environ.get("SLURM_RESTART_COUNT", "0")
+        made = runs / f"slurm_{os.environ['SLURM_JOB_ID']}.{os.environ.get('SLURM_STEP_ID', '0')}.{restart}"
+        made.mkdir(exist_ok=True)
+    else:
+        made = folder_of_now(runs)
+    os.environ["GANZOO_RUN_DIR"] = str(made)
+    return made
+
+
+def agreed_by_torchrun(runs: Path, environment: TorchElasticEnvironment) -> Path:
+    """The folder that rank 0 makes."""
+    agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    if not agent:  # another launcher that speaks torchrun's language, with nobody at the main address yet
+        return folder_of_now(runs)
+    at = environment.main_address, environment.main_port
+    store = torch.distributed.TCPStore(*at, is_master=False)  # type: ignore[attr-defined]
+    key = f"ganzoo_run_dir_{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    if environment.global_rank() == 0:
+        store.set(key, str(folder_of_now(runs)))
+    return Path(store.get(key).decode())
+
+
+def folder_of_now(runs: Path) -> Path:
+    """Makes a folder that nobody else has, named by the time."""
     now = time.strftime("%Y-%m-%d_%H-%M-%S")
     for attempt in count():
         made = runs / (f"{now}~{attempt}" if attempt else now)
         with suppress(FileExistsError):
             made.mkdir()
             break
-    os.environ["GANZOO_RUN_DIR"] = str(made)
     return made
 
 
-def find_checkpoint(given: str, runs: Path) -> Path:
-    """`last` and `best` mean the newest of that name under `runs`; anything else is a path. Raises ValueError."""
+def find_checkpoint(given: str, runs: Path) -> Path | None:
+    """`last` and `best` mean the newest of that name under `runs`; anything else is a path. Raises ValueError.
+
+    `auto` is `last`, or None where there is none.
+    """
+    if given == "auto":
+        return find_checkpoint("last", runs) if any(runs.glob("*/checkpoints/last.ckpt")) else None
     if given not in ("last", "best"):
         if not Path(given).is_file():
             raise ValueError(f"there is no file {given}")

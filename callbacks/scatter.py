@@ -10,8 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from callbacks.pictures import Pictures
-from zoo.loop import AdversarialLoop, evaluating
+from zoo.loop import AdversarialLoop
 from zoo.modes import ModeCoverage
+from zoo.sampling import evaluating
 
 #: The picture shows [-LIMIT, LIMIT]^2 on SIDE x SIDE pixels; the critic is asked at CELLS x CELLS places.
 LIMIT, SIDE, CELLS = 1.5, 480, 96

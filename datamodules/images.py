@@ -118,6 +118,30 @@ class ImageDataModule(LightningDataModule):
         )
         return batch_loader(data, sampler, self.num_workers)
 
+    def state_dict(self) -> dict[str, Any]:
+        """What the order of the training images follows from, beside the step: for a checkpoint."""
+        trainer = self.trainer
+        assert trainer is not None
+        return {
+            "data": type(self).__name__,
+            "seed": run_seed(),
+            "images": len(self.splits["train"].images),
+            "images_per_step": self.batch_size
+            * getattr(trainer.lightning_module, "batches_per_step", 1)
+            * trainer.world_size,
+            "sampling": self.sampling,
+            "flip": self.flip,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Raises MisconfigurationException where training would go on with other images than it began with."""
+        if self.trainer is None or not self.trainer.training:
+            return
+        ours = self.state_dict()
+        told = [f"{key} is {state_dict[key]}, not {ours[key]}" for key in ours if state_dict.get(key) != ours[key]]
+        if told:
+            raise MisconfigurationException(f"--ckpt_path: the checkpoint is of a run whose {'; '.join(told)}")
+
     def ordered_loader(self, data: Images) -> DataLoader[Images]:
         """Every image of `data` once across the processes, in order."""
         trainer = self.trainer

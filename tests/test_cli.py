@@ -388,7 +388,8 @@ def test_the_scores_and_the_way_to_them_are_printed(run, capsys):
         assert str(folder.relative_to(Path.cwd()) / name) in out
 
 
-def test_a_process_told_to_end_keeps_its_step_and_says_that_it_is_not_done(tiny, tmp_path):
+@pytest.mark.parametrize(("signals", "status"), [([signal.SIGTERM], 143), ([signal.SIGINT], 130)])
+def test_a_process_told_to_end_keeps_its_step_and_says_that_it_is_not_done(signals, status, tiny, tmp_path):
     words = ["fit", "--config", str(tiny), "--trainer.max_steps=100000", "--trainer.val_check_interval=100000"]
     path = os.pathsep.join([str(configs.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "cli", *words]
@@ -397,11 +398,44 @@ def test_a_process_told_to_end_keeps_its_step_and_says_that_it_is_not_done(tiny,
             if list(tmp_path.glob("runs/tiny/*/samples/step_0000010.png")):
                 break
             time.sleep(0.1)
-        run.send_signal(signal.SIGTERM)
+        for each in signals:
+            run.send_signal(each)
         run.communicate(timeout=60)
-    assert run.returncode == 143
+    assert run.returncode == status
     (last,) = tmp_path.glob("runs/tiny/*/checkpoints/last.ckpt")
     assert torch.load(last, weights_only=True)["global_step"] >= 10
+
+
+def test_a_restartable_run_starts_then_resumes_then_has_nothing_to_do(run, capsys):
+    first = run("fit", "--ckpt_path=auto", "--trainer.max_steps=2")
+    assert torch.load(first / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 2
+    second = run("fit", "--ckpt_path=auto", "--trainer.max_steps=4")
+    assert second != first
+    assert f"{first.name}/checkpoints/last.ckpt" in (second / "log.txt").read_text()
+    with pytest.raises(SystemExit) as end:
+        cli.main(["fit", "--config=tiny.yaml", "--ckpt_path=auto", "--trainer.max_steps=4"])
+    assert end.value.code == 0
+    assert "nothing is left to train" in capsys.readouterr().out
+    assert len(list(first.parent.iterdir())) == 2
+    status, line = error(capsys, "test", "--config", "tiny.yaml", "--ckpt_path=auto")
+    assert status == 2
+    assert "auto is for fit" in line
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--seed_everything=7"], "seed is 0, not 7"),
+        ([f"{DATA}batch_size=9"], "images_per_step is"),
+        ([f"{DATA}sampling=replacement"], "sampling is epoch, not replacement"),
+        ([f"{DATA}flip=true"], "flip is False, not True"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else None,
+)
+def test_a_run_does_not_go_on_with_other_images(words, told, trained, capsys):
+    status, line = error(capsys, "fit", "--config", "tiny.yaml", *words, f"--ckpt_path={trained}")
+    assert status == 2
+    assert told in line
 
 
 def test_every_callback_is_at_the_command_line():

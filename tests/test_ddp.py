@@ -52,9 +52,10 @@ class Note(Callback):
         descend = model.descend
 
         def noted(player, *args):
-            descend(player, *args)
+            paid = descend(player, *args)
             parameters = trainer.optimizers[player].param_groups[0]["params"]
             self.moves.append((player, [parameter.grad.clone() for parameter in parameters]))
+            return paid
 
         model.descend = noted
 

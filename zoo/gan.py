@@ -1,6 +1,6 @@
 """The GAN of 2014, from which every other model derives. The loop itself is in zoo/loop.py."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -43,6 +43,8 @@ class GAN(AdversarialLoop):
             statistics, is what the Keras GAN does.
         critic_update: `separate` takes two optimizer steps for each critic update, -log D(x), then -log(1 - D(G(z))),
             as the Keras GAN does; for the logistic loss only.
+        accumulate: into how many equal portions a batch is cut that does not fit into memory; their gradients add up
+            to the batch's, unless batch norm or minibatch discrimination see the whole.
     """
 
     paper: ClassVar[str] = "arXiv:1406.2661"
@@ -64,12 +66,13 @@ class GAN(AdversarialLoop):
         reuse_critic_noise: bool = False,
         fake_mode: Literal["train", "eval"] = "train",
         critic_update: Literal["joint", "separate"] = "joint",
+        accumulate: int = 1,
     ) -> None:
         super().__init__()
         check_name("network", network, NETWORKS)
         check_name("prior", prior, PRIORS)
         check_name("schedule", schedule, SCHEDULES)
-        check_arguments(image_shape, latent_dim, schedule, critic_steps, lr_decay)
+        check_arguments(image_shape, latent_dim, schedule, critic_steps, accumulate, lr_decay)
         check_name("fake_mode", fake_mode, dict.fromkeys(("train", "eval")))
         check_name("critic_update", critic_update, dict.fromkeys(("joint", "separate")))
         if critic_update == "separate" and type(self).critic_loss is not GAN.critic_loss:
@@ -86,6 +89,7 @@ class GAN(AdversarialLoop):
         self.optimizer_configs = critic_optimizer, generator_optimizer
         self.critic_steps, self.lr_decay = critic_steps, lr_decay
         self.reuse_critic_noise, self.fake_mode, self.critic_update = reuse_critic_noise, fake_mode, critic_update
+        self.accumulate = accumulate
         self.schedule = Alternate(critic_steps) if schedule == "alternate" else SCHEDULES[schedule]()
         self.prior, self.generator, self.critic = self.build_prior(), self.build_generator(), self.build_critic()
         self.critic_mixes_samples = mixes_samples(self.critic)
@@ -109,13 +113,14 @@ class GAN(AdversarialLoop):
         """What the critic minimises. `fake` carries no graph."""
         return losses.logistic_critic(*self.judge(real, fake))
 
-    def critic_losses(self, real: Tensor, fake: Tensor) -> Iterator[Tensor]:
+    @property
+    def critic_terms(self) -> list[Callable[[Tensor, Tensor], Tensor]]:
         """See `critic_update`."""
         if self.critic_update == "joint":
-            yield self.critic_loss(real, fake)
-        else:
-            yield losses.mean(softplus(-self.critic(real)))
-            yield losses.mean(softplus(self.critic(fake)))
+            return [self.critic_loss]
+        on_real = lambda real, fake: losses.mean(softplus(-self.critic(real)))  # noqa: E731
+        on_fake = lambda real, fake: losses.mean(softplus(self.critic(fake)))  # noqa: E731
+        return [on_real, on_fake]
 
     def generator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """What the generator minimises, the prior's penalty aside."""
@@ -172,12 +177,17 @@ def check_name(argument: str, name: str, table: Mapping[str, Any]) -> None:
 
 
 def check_arguments(
-    image_shape: Sequence[int], latent_dim: int, schedule: str, critic_steps: int, lr_decay: Sequence[int] | None
+    image_shape: Sequence[int],
+    latent_dim: int,
+    schedule: str,
+    critic_steps: int,
+    accumulate: int,
+    lr_decay: Sequence[int] | None,
 ) -> None:
     """Raises a ValueError that names the argument that no model can have."""
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape must be (channels, height, width), each at least 1, got {tuple(image_shape)}")
-    for name, value in (("latent_dim", latent_dim), ("critic_steps", critic_steps)):
+    for name, value in (("latent_dim", latent_dim), ("critic_steps", critic_steps), ("accumulate", accumulate)):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     if schedule != "alternate" and critic_steps != 1:

@@ -4,40 +4,18 @@ Shapes: images [N, C, H, W] in [-1, 1]; latents [N, D]; critic outputs [N].
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import torch
-from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from torch import Tensor, nn
+from torch import Tensor
 
-from zoo.average import MovingAverage
-from zoo.priors import Prior
-from zoo.randomness import run_seed, seed_draws, seeded
+from zoo.randomness import run_seed, seed_draws
+from zoo.sampling import GenerativeModule, evaluating, images_of
 from zoo.schedules import Schedule
 
 CRITIC, GENERATOR = 0, 1  # the order of the optimizers
-
-
-def images_of(batch: Any) -> Tensor:
-    """The images [N, C, H, W] of a batch, which is (images, ...) or the images alone."""
-    images: Tensor = batch[0] if isinstance(batch, list | tuple) else batch
-    return images
-
-
-@contextmanager
-def evaluating(*networks: nn.Module) -> Iterator[None]:
-    """Networks in inference mode; after it every part of them is back in its own mode, frozen ones too."""
-    modes = [(part, part.training) for network in networks for part in network.modules()]
-    try:
-        for network in networks:
-            network.eval()
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training
 
 
 def decayed(step: int, begin: int, end: int) -> float:
@@ -45,20 +23,7 @@ def decayed(step: int, begin: int, end: int) -> float:
     return min(max((end - step) / (end - begin), 0.0), 1.0)
 
 
-class Sampler(nn.Module):
-    """A prior and a generator: n images [n, C, H, W]."""
-
-    def __init__(self, prior: Prior, generator: nn.Module) -> None:
-        super().__init__()
-        self.prior, self.generator = prior, generator
-
-    def forward(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """N images; their latents are drawn from `generator`, or from torch's own without one."""
-        images: Tensor = self.generator(self.prior(n, generator))
-        return images
-
-
-class AdversarialLoop(LightningModule):
+class AdversarialLoop(GenerativeModule):
     """Two players, one optimizer each, and a schedule that says who moves.
 
     One training step is one round of the schedule. For `alternate` that is one generator iteration: `critic_steps`
@@ -68,30 +33,27 @@ class AdversarialLoop(LightningModule):
     """
 
     # What a model provides.
-    image_shape: tuple[int, ...]
-    prior: Prior
-    generator: nn.Module
-    critic: nn.Module
     schedule: Schedule
     critic_steps: int
     lr_decay: list[int] | None
     reuse_critic_noise: bool
     fake_mode: Literal["train", "eval"]
+    accumulate: int
 
     def __init__(self) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.averaged: MovingAverage[Sampler] | None = None
+        self.portion = 0
         self.observed: dict[str, Tensor] = {}
-        self.trained_steps = 0  # of these weights, also where they were loaded for a test
 
     @abstractmethod
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """What the critic minimises. `fake` carries no graph."""
 
-    def critic_losses(self, real: Tensor, fake: Tensor) -> Iterator[Tensor]:
-        """The loss of each optimizer step that makes one critic update; one step, unless a source says otherwise."""
-        yield self.critic_loss(real, fake)
+    @property
+    def critic_terms(self) -> list[Callable[[Tensor, Tensor], Tensor]]:
+        """The losses of the optimizer steps that make one critic update: one step, unless a source says otherwise."""
+        return [self.critic_loss]
 
     @abstractmethod
     def generator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -143,33 +105,43 @@ class AdversarialLoop(LightningModule):
                 f"the model is for images of shape {tuple(self.image_shape)}, the batch has {tuple(images.shape[1:])}: "
                 "give the model image_shape=data.image_shape"
             )
-        if not images.is_floating_point() or len(images) % self.critic_steps:
+        if not images.is_floating_point() or len(images) % (self.critic_steps * self.accumulate):
             raise ValueError(
-                f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={self.critic_steps} "
-                f"of them; got {len(images)} of dtype {images.dtype}"
+                f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={self.critic_steps} x "
+                f"accumulate={self.accumulate} of them; got {len(images)} of dtype {images.dtype}"
             )
         return images.chunk(self.critic_steps)
 
     def move_critic(self, real: Tensor, counted: bool) -> None:
         """One critic update; the generator's graph is not even built."""
         with torch.no_grad(), evaluating(*[self.generator] * (self.fake_mode == "eval")):
-            fake = self.generator(self.prior(len(real)))
+            made = [self.generator(latents) for latents in self.portions(self.prior(len(real)))]
         paid: list[Tensor] = []
-        for loss in self.critic_losses(real, fake):
-            self.descend(CRITIC, loss, counted and not paid)
-            paid.append(loss.detach())
+        for loss in self.critic_terms:
+            terms = (loss(*portion) for portion in zip(self.portions(real), made, strict=True))
+            paid.append(self.descend(CRITIC, terms, counted and not paid))
         self.constrain_critic()
         self.observe(critic_loss=torch.stack(paid).mean() if len(paid) > 1 else paid[0])
 
     def move_generator(self, real: Tensor, counted: bool) -> None:
         """One update of the generator and the prior."""
+        penalties: list[Tensor] = []
+
+        def loss(real: Tensor, latents: Tensor) -> Tensor:
+            adversarial = self.generator_loss(real, self.generator(latents))
+            penalties.append(self.prior.penalty())
+            return adversarial + penalties[-1]
+
         with self.toggled_optimizer(self.optimizer_of(GENERATOR)):  # no gradients for the critic's weights
-            fake = self.generator(self.prior(len(real)))
-            loss = self.generator_loss(real, fake)
-            self.descend(GENERATOR, loss + self.prior.penalty(), counted)
+            portions = zip(self.portions(real), self.portions(self.prior(len(real))), strict=True)
+            paid = self.descend(GENERATOR, (loss(*portion) for portion in portions), counted)
         if self.averaged is not None:
             self.averaged.update(self.sampler)
-        self.observe(generator_loss=loss)
+        self.observe(generator_loss=paid - penalties[0].detach())
+
+    def portions(self, batch: Tensor) -> tuple[Tensor, ...]:
+        """A batch, cut into what goes through the networks at once."""
+        return batch.chunk(self.accumulate) if self.accumulate > 1 else (batch,)
 
     @torch.no_grad()
     def peek(self, real: Tensor, move: int) -> float:
@@ -187,15 +159,25 @@ class AdversarialLoop(LightningModule):
         assert isinstance(optimizers, list)
         return optimizers[player]
 
-    def descend(self, player: int, loss: Tensor, counted: bool) -> None:
-        """One update of CRITIC or GENERATOR; global_step counts it only if told to."""
-        optimizer = self.optimizer_of(player)
+    def descend(self, player: int, terms: Iterator[Tensor], counted: bool) -> Tensor:
+        """One update of CRITIC or GENERATOR by the mean of `accumulate` terms, each computed when its turn comes.
+
+        Returns that mean; global_step counts the update only if told to.
+        """
+        optimizer, paid = self.optimizer_of(player), torch.zeros((), device=self.device)
         optimizer.zero_grad()
-        self.manual_backward(loss)
+        for portion in range(self.accumulate):
+            self.portion = portion
+            term = next(terms)
+            # the portions' latents share the prior's graph
+            self.manual_backward(term / self.accumulate, retain_graph=self.portion + 1 < self.accumulate)
+            paid = paid + term.detach() / self.accumulate
+        self.portion = 0
         if counted:
             optimizer.step()
         else:
             self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
+        return paid
 
     @property
     def is_logged_step(self) -> bool:
@@ -204,8 +186,13 @@ class AdversarialLoop(LightningModule):
         return every > 0 and (self.global_step % every == 0 or self.global_step == self.trainer.max_steps)
 
     def observe(self, **values: Tensor) -> None:
-        """Keeps values of this step, as tensors: nothing waits for the device until a step is logged."""
-        self.observed |= {name: value.detach() for name, value in values.items()}
+        """Keeps values of this step, as tensors: nothing waits for the device until a step is logged.
+
+        What is observed for each portion of a batch is averaged.
+        """
+        for name, value in values.items():
+            old = self.observed[name] if self.portion else 0.0
+            self.observed[name] = old + (value.detach() - old) / (self.portion + 1)
 
     def record(self, values: Mapping[str, Tensor | float]) -> None:
         """Logs values at x = global_step, the rounds made, to every logger, bar and monitor.
@@ -220,51 +207,3 @@ class AdversarialLoop(LightningModule):
             logger.log_metrics({name: numbers.get(name, value) for name, value in values.items()}, self.global_step)
             logger.save()  # a file's own rhythm looks at step + 1
         self.trainer.callback_metrics.update({name: torch.as_tensor(value) for name, value in values.items()})
-
-    @property
-    def sampler(self) -> Sampler:
-        """What makes images, as it is trained."""
-        return Sampler(self.prior, self.generator)
-
-    @property
-    def trained_sampler(self) -> Sampler:
-        """What `sample` uses: the average where there is one."""
-        return self.sampler if self.averaged is None else self.averaged.module
-
-    def average(self, decay: float) -> None:
-        """From now on, `sample` uses the moving average of the sampler; an average that exists goes on."""
-        if self.averaged is None:
-            self.averaged = MovingAverage(self.sampler, decay)
-        self.averaged.decay = decay
-
-    @torch.no_grad()
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Images [n, C, H, W] in [-1, 1], float32, in inference mode, drawn from `generator` or torch's own.
-
-        By the averaged generator where there is one.
-        """
-        sampler = self.trained_sampler
-        with evaluating(sampler):
-            images: Tensor = sampler(n, generator)
-        return images.float()
-
-    def validation_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """One fake for each held-out image, [N, C, H, W], from latents that are the same in every validation."""
-        real = images_of(batch)
-        fake = self.sample(len(real), seeded("sample", run_seed(), self.global_rank, batch_idx))
-        gap = self.critic(real).mean() - self.critic(fake.to(real.dtype)).mean()
-        stage = "test" if self.trainer.testing else "val"
-        self.log(f"{stage}/critic_gap", gap, batch_size=len(real), sync_dist=True)
-        # The loggers' x, as in `record`; a mean over the batches, the default, would round it.
-        self.log("step", float(self.trained_steps), batch_size=len(real), sync_dist=True, reduce_fx="max")
-        return fake
-
-    test_step = validation_step
-
-    def on_validation_end(self) -> None:
-        """Takes the x of the validation's scores back, so that it never names a later checkpoint."""
-        self.trainer.callback_metrics.pop("step", None)
-
-    def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        """One image for each number in the batch, [N, C, H, W] in [-1, 1]."""
-        return self.sample(len(batch), seeded("sample", run_seed(), self.global_rank, batch_idx))

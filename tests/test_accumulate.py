@@ -1,0 +1,84 @@
+"""A batch in portions is the batch, for every model, where no layer sees it as a whole."""
+
+import copy
+import warnings
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader, TensorDataset
+
+import zoo
+
+MODELS = [cls for cls in (getattr(zoo, name) for name in zoo.__all__) if isinstance(cls, type)]
+MODELS = [cls for cls in MODELS if issubclass(cls, zoo.GAN)]
+FAST = {"name": "adam", "lr": 0.02, "betas": [0.5, 0.9]}
+ARGUMENTS = {
+    "image_shape": (1, 4, 4),
+    "generator_options": {"hidden": [8], "norm": "none"},
+    "critic_options": {"hidden": [8]},
+    "latent_dim": 3,
+}
+THRESHOLD = {"schedule": "deligan_toy", "critic_optimizer": FAST, "generator_optimizer": FAST}
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers",
+    "ignore:You defined a `validation_step` but have no `val_dataloader`",
+)
+
+
+def train(folder, model, images):
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        precision="64-true",
+        max_steps=3,
+        logger=False,
+        limit_val_batches=0,
+        default_root_dir=folder,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        log_every_n_steps=1,
+    )
+    trainer.fit(model, DataLoader(TensorDataset(images), batch_size=12 * model.critic_steps))
+    assert trainer.global_step == 3
+    return model
+
+
+@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("options", [{"critic_steps": 2}, THRESHOLD], ids=["alternate", "threshold"])
+def test_a_batch_in_portions_is_the_batch(tmp_path, monkeypatch, cls, options):
+    monkeypatch.setenv("PL_GLOBAL_SEED", "3")
+    if "schedule" in options:
+        options = options | {"critic_steps": 1}
+    torch.manual_seed(0)
+    whole = cls(**ARGUMENTS, **options).double()
+    images = torch.rand(36 * whole.critic_steps, 1, 4, 4, dtype=torch.float64) * 2 - 1
+    portions = cls(**ARGUMENTS, **options, accumulate=4).double()
+    portions.load_state_dict(copy.deepcopy(whole.state_dict()))
+    train(tmp_path, whole, images)
+    sizes = []
+    portions.critic.register_forward_pre_hook(lambda critic, args: sizes.append(len(args[0])))
+    portions.generator.register_forward_pre_hook(lambda generator, args: sizes.append(len(args[0])))
+    train(tmp_path, portions, images)
+    assert max(sizes) == (12 if "schedule" in options else 6)  # real and fake at once; a schedule's look takes all
+    for name, value in whole.state_dict().items():
+        assert torch.allclose(value, portions.state_dict()[name], rtol=0, atol=1e-9), name
+    assert whole.observed.keys() == portions.observed.keys()
+    for name, value in whole.observed.items():
+        assert value.item() == pytest.approx(portions.observed[name].item(), abs=1e-9), name
+
+
+def test_a_batch_that_has_no_equal_portions_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="multiple of critic_steps=1 x accumulate=5"):
+        train(tmp_path, zoo.GAN(**ARGUMENTS, accumulate=5).double(), torch.rand(36, 1, 4, 4, dtype=torch.float64))
+
+
+def test_the_penalty_s_portions_are_drawn_one_by_one(tmp_path):
+    """Batch norm makes portions differ from the batch, and trains none the less."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        model = zoo.WGANGP(**ARGUMENTS | {"generator_options": {"hidden": [8]}}, accumulate=3, critic_steps=1)
+    train(tmp_path, model.double(), torch.rand(36, 1, 4, 4, dtype=torch.float64))
+    assert all(weight.isfinite().all() for weight in model.parameters())
