@@ -80,6 +80,7 @@ def train(case, batch, **options):
     seen = {key: getattr(note, key) for key in ("latents", "images", "moves", "fakes")}
     seen |= {"weights": dict(model.named_parameters()), "global_step": trainer.global_step}
     seen |= {"schedule": model.schedule.state_dict(), "metrics": dict(trainer.callback_metrics)}
+    seen |= {"buffers": dict(model.named_buffers())}
     return seen | {"rank": trainer.global_rank}
 
 
@@ -206,3 +207,12 @@ def test_validation_covers_the_split_once_and_scores_are_the_same_on_both(ranks)
     assert sum(len(fake) for seen in (one, other) for fake in seen["fakes"]) == 180
     assert one["metrics"].keys() == other["metrics"].keys() >= {"val/critic_gap", "train/critic_loss"}
     assert one["metrics"]["val/critic_gap"] == other["metrics"]["val/critic_gap"]
+
+
+def test_batch_norm_s_statistics_are_the_same_on_every_rank(ranks):
+    """The mean of what the ranks saw; one of them is saved, and a resumed run gives it to all."""
+    first, second = ranks["plain"]
+    statistics = [name for name in first["buffers"] if "running" in name]
+    assert statistics
+    for name in statistics:
+        assert torch.equal(first["buffers"][name], second["buffers"][name]), name

@@ -86,10 +86,20 @@ class AdversarialLoop(GenerativeModule):
                 self.move_generator(real, counted=last)
             else:
                 self.move_critic(real, counted=last)
+        self.share_statistics()
         self.trained_steps = self.global_step
         if self.is_logged_step:
             self.observe(**self.prior.describe())
             self.record({f"train/{name}": value for name, value in self.observed.items()})
+
+    @torch.no_grad()
+    def share_statistics(self) -> None:
+        """Makes batch norm's running statistics their mean over the ranks: one model, whoever saves it or samples."""
+        kept = [buffer for buffer in self.buffers() if buffer.is_floating_point() and buffer.numel()]
+        if self.trainer.world_size > 1 and kept:
+            mean = self.trainer.strategy.reduce(torch.cat([buffer.flatten() for buffer in kept]), reduce_op="mean")
+            for buffer, value in zip(kept, mean.split([buffer.numel() for buffer in kept]), strict=True):
+                buffer.copy_(value.view_as(buffer))
 
     def set_learning_rates(self, share: float) -> None:
         """Sets both to a share of what they began with."""
