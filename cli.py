@@ -23,6 +23,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 import callbacks
 import configs
+from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.interrupts import patient_interrupts
 from callbacks.run_folder import RunConfig, find_checkpoint, log_file, new_run_folder, quiet_logs
 from configs.parser import Parser, fail
@@ -120,6 +121,8 @@ class ZooCLI(LightningCLI):
             ours[:] = [key for key in ours if not key.endswith("_checkpoint")]
         if config.get("logger") is None:
             kwargs["logger"] = self.loggers()
+        plugins = config.get("plugins") or []
+        kwargs["plugins"] = [*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpointIO()]
         trainer = super().instantiate_trainer(default_root_dir=str(self.run_dir), **kwargs)
         if isinstance(trainer.strategy, DDPStrategy) and config.get("strategy") in ("auto", "ddp"):
             # Each player's backward leaves the other's parameters without gradients, which plain DDP refuses.
@@ -256,6 +259,8 @@ def run(words: list[str]) -> None:
         )
     except DataError as error:
         fail(1, str(error))
+    except OSError as error:  # a full disk, a folder that nobody may write to
+        fail(1, f"{error.filename or 'a file'}: {error.strerror or error}")
     except (ScorerError, MisconfigurationException) as error:
         fail(2, str(error))
 
