@@ -25,7 +25,7 @@ import callbacks
 import configs
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.interrupts import patient_interrupts
-from callbacks.run_folder import RunConfig, find_checkpoint, log_file, new_run_folder, quiet_logs
+from callbacks.run_folder import RunConfig, dashboard_id, find_checkpoint, log_file, new_run_folder, quiet_logs
 from configs.parser import Parser, fail
 from datamodules import DataError, ImageDataModule
 from zoo import GAN
@@ -162,7 +162,11 @@ class ZooCLI(LightningCLI):
             "csv": lambda: CSVLogger(str(folder), name="", version=""),
             "tensorboard": lambda: TensorBoardLogger(str(folder), name="", version="tensorboard"),
             "wandb": lambda: callbacks.WeightsAndBiases(
-                str(folder), name=f"{self.run_dir.parent.name}-{self.run_dir.name}", job_type=self.subcommand
+                str(folder),
+                name=f"{self.run_dir.parent.name}-{self.run_dir.name}",
+                job_type=self.subcommand,
+                id=dashboard_id(self.run_dir, self.checkpoint) if self.subcommand == "fit" else None,
+                resume="allow",
             ),
         }
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from uuid import uuid4
 
 import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
@@ -16,6 +17,7 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities import rank_zero_only
 
 LOGGERS = "lightning", "lightning.pytorch", "lightning.fabric"
 
@@ -104,6 +106,24 @@ def find_checkpoint(given: str, runs: Path) -> Path | None:
     if not found:
         raise ValueError(f"{given}: no {given}.ckpt under {runs}/*/checkpoints")
     return found[-1]
+
+
+def dashboard_id(run_dir: Path, checkpoint: Path | None) -> str:
+    """What the run is called at Weights & Biases: as the run was that it goes on from, else a name of its own.
+
+    Kept in `wandb_id.txt` in the run's folder.
+    """
+    name = "wandb_id.txt"
+    before = checkpoint.parent.parent / name if checkpoint else None
+    made = before.read_text().strip() if before and before.is_file() else uuid4().hex[:8]
+    write_once(run_dir / name, f"{made}\n")
+    return made
+
+
+@rank_zero_only
+def write_once(path: Path, text: str) -> None:
+    """Writes; other ranks' words are not asked for."""
+    path.write_text(text)
 
 
 def log_file(path: Path) -> None:

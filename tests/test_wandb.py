@@ -94,6 +94,20 @@ def test_two_runs_in_a_process_are_two_runs(run):
     assert os.environ["WANDB_MODE"] == "offline"
 
 
+def test_a_resumed_run_goes_on_under_its_id_from_the_step_after(run):
+    first = run("fit", "--loggers=[wandb]", "--trainer.max_steps=2")
+    second = run("fit", "--loggers=[wandb]", "--trainer.max_steps=4", "--ckpt_path=last")
+    other = run("fit", "--loggers=[wandb]", "--trainer.max_steps=2")
+    ids = [(folder / "wandb_id.txt").read_text().strip() for folder in (first, second, other)]
+    assert ids[0] == ids[1] != ids[2]
+    for folder, name in zip((first, second, other), ids, strict=True):
+        assert [path.stem for path in folder.glob("wandb/offline-run-*/run-*.wandb")] == [f"run-{name}"]
+    steps = [[int(row["trainer/global_step"]) for row in history(log_of(folder))] for folder in (first, second)]
+    assert steps[0] == sorted(steps[0])
+    assert steps[1] == sorted(steps[1])
+    assert max(steps[0]) == 2 < min(steps[1])
+
+
 def test_disabled_means_disabled(run, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "disabled")
     folder = run("fit", "--trainer.max_steps=2", "--loggers=[wandb, csv]")
