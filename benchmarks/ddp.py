@@ -1,4 +1,4 @@
-"""What DistributedDataParallel with its search for unused parameters costs against reducing each player's own gradients.
+"""What DistributedDataParallel and its search for unused parameters cost, against reducing a player's own gradients.
 
     python -m benchmarks.ddp
 
