@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -41,7 +42,7 @@ CALLBACKS = (
     "BestCheckpoint", "LastCheckpoint",
 )  # fmt: skip
 
-ABOUT = "GANs, by recipe. One command more, `ganzoo list`, shows the recipes."
+ABOUT = "GANs, by recipe. `ganzoo list` shows the recipes; `--debug` shows where in the code an error was found."
 PLAYERS = "generator", "critic", "prior"
 
 
@@ -217,9 +218,12 @@ def run_name(config: Any) -> str:
 def main(args: Sequence[str] | None = None) -> None:
     """Runs one command, given as the words after `ganzoo`; by default those of the command line.
 
-    Ends by SystemExit: status 2 for wrong words, keys and values, 1 for wrong data.
+    Ends by SystemExit: status 2 for wrong words, keys and values, 1 for wrong data. `--debug` shows where in the code
+    that was found.
     """
     words = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
     if words[:1] == ["list"]:
         configs.list_recipes(words[1:])
         return
@@ -231,6 +235,8 @@ def main(args: Sequence[str] | None = None) -> None:
         except SIGTERMException:  # 128 + the signal: whoever waits must not take this for a finished run
             raise SystemExit(128 + (signal.SIGINT if interrupts else signal.SIGTERM)) from None
         except (KeyboardInterrupt, SystemExit) as end:
+            if debug and end.__context__:
+                traceback.print_exception(end.__context__)
             if not interrupts or not getattr(end, "code", True):
                 raise
             raise SystemExit(128 + signal.SIGINT) from None

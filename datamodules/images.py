@@ -146,6 +146,11 @@ class ImageDataModule(LightningDataModule):
         """Every image of `data` once across the processes, in order."""
         trainer = self.trainer
         rank, world = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        if 0 < len(data.images) < world:  # Lightning would fail on some ranks and leave the others waiting
+            raise MisconfigurationException(
+                f"{type(self).__name__}: {len(data.images)} held-out images are too few for {world} processes, each of "
+                "which needs one: hold out more, or none"
+            )
         return batch_loader(data, OrderedBatches(len(data.images), self.batch_size, rank, world), self.num_workers)
 
     def val_dataloader(self) -> DataLoader[Images]:

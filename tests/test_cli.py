@@ -94,6 +94,9 @@ WRONG = [
 ]
 
 
+ELSEWHERE = ["--data=datamodules.MNISTDataModule", f"{DATA}data_dir=elsewhere"]
+
+
 @pytest.mark.parametrize(("words", "culprit"), WRONG, ids=[" ".join(words) or "nothing" for words, _ in WRONG])
 def test_what_is_wrong_is_named_in_one_line(words, culprit, tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -114,6 +117,17 @@ def test_what_is_wrong_is_named_in_one_line(words, culprit, tiny, tmp_path, monk
     assert culprit in line
 
 
+def test_debug_shows_where_an_error_was_found(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for words, where in (([f"{MODEL}critic_steps=0"], "in check_arguments"), ([*ELSEWHERE], "in load")):
+        with pytest.raises(SystemExit):
+            cli.main(["fit", "--config", "tiny.yaml", "--debug", *words])
+        told = capsys.readouterr().err
+        assert "ganzoo: error: " in told
+        assert "Traceback" in told
+        assert where in told
+
+
 def test_a_mistake_leaves_no_folder(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     error(capsys, "fit", "--config", "tiny.yaml", f"{MODEL}critic_steps=0")
@@ -123,7 +137,7 @@ def test_a_mistake_leaves_no_folder(tiny, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "culprit"),
     [
-        (["--data=datamodules.MNISTDataModule", f"{DATA}data_dir=elsewhere"], "elsewhere/MNIST/raw/"),
+        (ELSEWHERE, "elsewhere/MNIST/raw/"),
     ],
 )
 def test_wrong_data_is_named_in_one_line(words, culprit, tiny, tmp_path, monkeypatch, capsys):

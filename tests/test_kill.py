@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import configs
 
@@ -152,3 +153,23 @@ def test_two_nodes_of_torchrun_are_one_run_in_one_folder(tmp_path):
     (folder,) = tmp_path.glob("runs/quickstart/*")
     assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 6
     assert len((folder / "metrics.csv").read_text().splitlines()) > 1
+
+
+@pytest.mark.ddp
+def test_fewer_held_out_images_than_processes_is_an_error_not_a_hang(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for number in range(10):
+        Image.new("L", (8, 8), number).save(tmp_path / "pictures" / f"{number}.png")
+    words = ["--model=GAN", "--data=FolderDataModule", "--data.init_args.folder=pictures"]
+    words += ["--data.init_args.image_size=8", "--data.init_args.batch_size=2", "--trainer.max_steps=2"]
+    words += ["--trainer.devices=2", "--trainer.accelerator=cpu", "--loggers=[csv]"]
+    (tmp_path / "recipe.yaml").write_text("{}")
+    run = start(tmp_path, *words)
+    try:
+        assert run.wait(timeout=120) == 2
+    finally:
+        if run.poll() is None:
+            os.killpg(run.pid, signal.SIGKILL)
+    log = (tmp_path / "log").read_text()
+    assert "1 held-out images are too few for 2 processes" in log
+    assert "Traceback" not in log
