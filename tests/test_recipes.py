@@ -117,7 +117,8 @@ def test_a_recipe_takes_two_steps(name, tmp_path, monkeypatch):
     (folder,) = (tmp_path / "runs" / name).iterdir()
     checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert checkpoint["global_step"] == 2
-    assert all(value.isfinite().all() for value in checkpoint["state_dict"].values())
+    tensors = [value for value in checkpoint["state_dict"].values() if isinstance(value, torch.Tensor)]
+    assert all(value.isfinite().all() for value in tensors)
     assert (folder / "checkpoints" / "best.ckpt").is_file()
     assert list((folder / "samples").glob("step_*.png"))
 
