@@ -25,6 +25,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 import callbacks
 import configs
 from callbacks.checkpoint_io import AtomicCheckpointIO
+from callbacks.guard import GuardError
 from callbacks.interrupts import patient_interrupts
 from callbacks.run_folder import RunConfig, dashboard_id, find_checkpoint, log_file, new_run_folder, quiet_logs
 from configs.parser import Parser, fail
@@ -38,7 +39,7 @@ log = logging.getLogger("lightning.pytorch.ganzoo")
 
 # What every run has; each does nothing where it has nothing to do.
 CALLBACKS = (
-    "GeneratorEMA", "ImageGrid", "ComponentGrid", "Scatter", "Scores", "Speed", "StepBar", "SampleWriter",
+    "GeneratorEMA", "ImageGrid", "ComponentGrid", "Scatter", "Scores", "Guard", "Speed", "StepBar", "SampleWriter",
     "BestCheckpoint", "LastCheckpoint",
 )  # fmt: skip
 
@@ -267,7 +268,7 @@ def run(words: list[str]) -> None:
             auto_configure_optimizers=False,
             load_from_checkpoint_support=False,
         )
-    except DataError as error:
+    except (DataError, GuardError) as error:
         fail(1, str(error))
     except OSError as error:  # a full disk, a folder that nobody may write to
         fail(1, f"{error.filename or 'a file'}: {error.strerror or error}")

@@ -2,6 +2,7 @@
 
 from callbacks.best_checkpoint import BestCheckpoint
 from callbacks.generator_ema import GeneratorEMA
+from callbacks.guard import Guard
 from callbacks.image_grid import ComponentGrid, ImageGrid
 from callbacks.last_checkpoint import LastCheckpoint
 from callbacks.sample_writer import SampleWriter
@@ -15,6 +16,7 @@ __all__ = [
     "BestCheckpoint",
     "ComponentGrid",
     "GeneratorEMA",
+    "Guard",
     "ImageGrid",
     "LastCheckpoint",
     "SampleWriter",

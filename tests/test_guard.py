@@ -1,0 +1,134 @@
+"""The guard sees runs that were made to fail, and lets healthy ones be."""
+
+import logging
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch import nn
+
+import zoo
+from callbacks import Guard, LastCheckpoint, Scores
+from callbacks.guard import GuardError
+from datamodules import DigitsDataModule
+
+STILL = {"name": "sgd", "lr": 0.0}
+BLAST = {"name": "sgd", "lr": 1e30}
+SMALL = {"generator_options": {"hidden": [16]}, "critic_options": {"hidden": [16]}, "latent_dim": 4}
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*does not have many workers",
+    "ignore:You defined a `validation_step` but have no `val_dataloader`",
+)
+
+
+def fit(folder, model, *callbacks, steps=12, **options):
+    trainer = Trainer(
+        accelerator="cpu",
+        devices=1,
+        default_root_dir=folder,
+        max_steps=steps,
+        logger=False,
+        enable_checkpointing=any(isinstance(each, LastCheckpoint) for each in callbacks),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        callbacks=[*callbacks],
+        **{"log_every_n_steps": 1, "val_check_interval": 4, "check_val_every_n_epoch": None} | options,
+    )
+    trainer.fit(model, DigitsDataModule(batch_size=20))
+    return trainer
+
+
+def warnings_of(caplog):
+    return [record.getMessage() for record in caplog.records if record.getMessage().startswith("Guard")]
+
+
+class Constant(nn.Module):
+    """A generator that has one image."""
+
+    def __init__(self):
+        super().__init__()
+        self.image = nn.Parameter(torch.zeros(1, 8, 8))
+
+    def forward(self, latents):
+        """The same for all."""
+        return self.image.expand(len(latents), 1, 8, 8).tanh()
+
+
+def collapsed():
+    model = zoo.GAN(image_shape=(1, 8, 8), **SMALL)
+    model.generator = Constant()
+    return model
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_a_loss_that_is_not_finite_stops_the_run_or_is_told_once(tmp_path, caplog, stop):
+    model = zoo.WGANGP(image_shape=(1, 8, 8), **SMALL, critic_optimizer=BLAST, critic_steps=1)
+    if not stop:
+        with caplog.at_level(logging.WARNING):
+            fit(tmp_path, model, Guard(), limit_val_batches=0)
+        assert len(warnings_of(caplog)) == 1
+        return
+    with pytest.raises(GuardError, match=r"step \d+: .*(nan|inf|not finite).*there is no checkpoint yet"):
+        fit(tmp_path, model, Guard(stop=True), limit_val_batches=0)
+
+
+def test_the_failed_state_takes_no_checkpoint_s_place(tmp_path):
+    model = zoo.GAN(image_shape=(1, 8, 8), **SMALL)
+
+    class Poison(Guard):
+        def on_train_batch_end(self, trainer, pl_module, *args):
+            """Spoils the critic first."""
+            if trainer.global_step == 6:
+                next(pl_module.critic.parameters()).data.fill_(float("nan"))
+            super().on_train_batch_end(trainer, pl_module, *args)
+
+    with pytest.raises(GuardError, match=r"step 6: the critic has weights.*last\.ckpt"):
+        fit(tmp_path, model, Poison(stop=True), LastCheckpoint(every_n_steps=2), limit_val_batches=0)
+    saved = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == 4
+    assert all(value.isfinite().all() for value in saved["state_dict"].values())
+
+
+def test_a_collapsed_generator_is_seen_by_its_variety_and_its_classes(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        fit(tmp_path, collapsed(), Scores(scorer="digits"), Guard())
+    told = warnings_of(caplog)
+    assert any("samples vary" in line for line in told)
+    assert any("of 10 classes only" in line for line in told)
+    assert any("recall is" in line for line in told)
+    assert all("step 8" in line for line in told)  # the second validation, once
+    with pytest.raises(GuardError, match="the generator has collapsed"):
+        fit(tmp_path, collapsed(), Guard(stop=True))
+
+
+def test_a_critic_that_stands_still_is_seen(tmp_path):
+    model = zoo.GAN(image_shape=(1, 8, 8), **SMALL, critic_optimizer=STILL)
+    with pytest.raises(GuardError, match="step 6: the critic has not moved for 5 steps"):
+        fit(tmp_path, model, Guard(stop=True, patience=5), limit_val_batches=0)
+
+
+def test_a_healthy_run_raises_no_alarm(tmp_path, caplog):
+    adam = {"name": "adam", "lr": 5e-4, "betas": [0.0, 0.9]}
+    torch.manual_seed(0)
+    model = zoo.WGANGP(image_shape=(1, 8, 8), latent_dim=32, critic_optimizer=adam, generator_optimizer=adam)
+    with caplog.at_level(logging.WARNING):
+        fit(
+            tmp_path,
+            model,
+            Scores(scorer="digits"),
+            Guard(stop=True),
+            steps=300,
+            val_check_interval=100,
+            log_every_n_steps=10,
+        )
+    assert not warnings_of(caplog)
+
+
+@pytest.mark.parametrize(
+    "options", [{"min_recall": 2.0}, {"min_classes": -1}, {"min_variety": float("nan")}, {"patience": 0}]
+)
+def test_bounds_that_cannot_be_are_named(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Guard(**options)
