@@ -9,6 +9,7 @@ from torch import nn
 
 from zoo.networks import NETWORKS, build, count_parameters, is_random, mixes_samples
 from zoo.networks.layers import (
+    DoubledConv2d,
     KerasBatchNorm1d,
     KerasBatchNorm2d,
     SameConv2d,
@@ -157,6 +158,20 @@ def test_same_convolution_pads_as_tensorflow(size, kernel, stride, before, after
             expected[:, :, i, j] = np.einsum("ncab,ocab->no", window, w) + b
     actual = set_(SameConv2d(2, 3, kernel, stride), w, b)(torch.from_numpy(x))
     np.testing.assert_allclose(actual.detach(), expected, atol=1e-12)
+
+
+def test_doubled_convolution_is_that_of_the_doubled_image():
+    double = DoubledConv2d(5, 3).double()
+    nn.init.normal_(double.bias)
+    inputs = torch.randn(2, 5, 3, 4, dtype=torch.float64, requires_grad=True)
+    image = nn.functional.pad(inputs.repeat_interleave(2, 2).repeat_interleave(2, 3), (1, 2, 1, 2))
+    by_hand = nn.functional.conv2d(image, double.weight, double.bias)
+    torch.testing.assert_close(double(inputs), by_hand)
+    wanted = [inputs, double.weight, double.bias]
+    weights = torch.randn_like(by_hand)  # unequal, so that a swapped pixel would show
+    gradients = (torch.autograd.grad((outputs * weights).sum(), wanted) for outputs in (double(inputs), by_hand))
+    for own, reference in zip(*gradients, strict=True):
+        torch.testing.assert_close(own, reference)
 
 
 def test_same_convolution_pads_height_and_width_by_themselves():

@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from zoo.networks.layers import KerasBatchNorm2d, SameConv2d, glorot_
+from zoo.networks.layers import DoubledConv2d, KerasBatchNorm2d, SameConv2d, glorot_
 
 
 class KerasConvGenerator(nn.Module):
@@ -24,12 +24,10 @@ class KerasConvGenerator(nn.Module):
             nn.Linear(latent_dim, 128 * (height // 4) * (width // 4)),
             nn.ReLU(inplace=True),
             nn.Unflatten(1, (128, height // 4, width // 4)),
-            nn.Upsample(scale_factor=2),
-            SameConv2d(128, 128, 4),
+            DoubledConv2d(128, 128),
             KerasBatchNorm2d(128),
             nn.ReLU(inplace=True),
-            nn.Upsample(scale_factor=2),
-            SameConv2d(128, 64, 4),
+            DoubledConv2d(128, 64),
             KerasBatchNorm2d(64),
             nn.ReLU(inplace=True),
             SameConv2d(64, channels, 4),

@@ -1,5 +1,6 @@
 """Layers that Keras, TensorFlow and MATLAB have and torch has not, with their alignment and their initial values."""
 
+import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
@@ -22,6 +23,30 @@ class SameConv2d(nn.Conv2d):
         if (top, left) == (bottom, right):  # no copy of the input
             return F.conv2d(input, self.weight, self.bias, self.stride, (top, left))
         return super().forward(F.pad(input, (left, right, top, bottom)))
+
+
+class DoubledConv2d(SameConv2d):
+    """nn.Upsample(scale_factor=2), then a 4x4 SameConv2d, in 9/16 of the multiplications and without the large image.
+
+    An output pixel's 4x4 window of the doubled image holds at most 3x3 different pixels, in a pattern that depends on
+    whether its row and its column are even: so each of the four kinds of output is a 3x3 convolution of the input,
+    whose kernel adds up the weights that meet the same pixel.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 4)
+        # Output row 2i + odd sees the doubled rows 2i + odd - 1 + tap: the input's rows i - 1, i, i + 1.
+        meets = torch.zeros(2, 3, 4)
+        for odd in (0, 1):
+            for tap in range(4):
+                meets[odd, (odd - 1 + tap) // 2 + 1, tap] = 1
+        self.register_buffer("meets", meets, persistent=False)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+        """[N, in_channels, H, W] to [N, out_channels, 2 H, 2 W]."""
+        kernels = torch.einsum("pak,qbl,oikl->opqiab", self.meets, self.meets, self.weight).flatten(0, 2)
+        bias = None if self.bias is None else self.bias.repeat_interleave(4)
+        return F.pixel_shuffle(F.conv2d(input, kernels, bias, padding=1), 2)
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:

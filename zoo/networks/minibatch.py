@@ -26,8 +26,9 @@ class MinibatchDiscrimination(nn.Module):
     def forward(self, samples: Tensor) -> Tensor:
         """[N, inputs] to [N, inputs + kernels]; the features are in (0, 1)."""
         weight = self.direction * (self.log_scale.exp() / self.direction.square().sum(0).sqrt())
-        projected = torch.tensordot(samples, weight, 1)  # [N, kernels, dim]
-        distance = (projected[:, None] - projected).abs().sum(-1)  # [N, N, kernels]
-        others = 1 - torch.eye(len(samples), device=distance.device, dtype=distance.dtype)
-        closeness = torch.exp(-distance * others[..., None])
+        # one of the `dim` at a time: [N, N, kernels] stays in the processor's cache, all of them would not
+        distance = torch.zeros((), device=samples.device)
+        for projected in samples @ weight.movedim(2, 0):  # [N, kernels]
+            distance = distance + (projected[:, None] - projected).abs()
+        closeness = torch.exp(-distance)
         return torch.cat([samples, closeness.sum(1) / closeness.sum()], 1)
