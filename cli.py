@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
@@ -27,6 +27,7 @@ import configs
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.guard import GuardError
 from callbacks.interrupts import patient_interrupts
+from callbacks.pictures import Pictures
 from callbacks.run_folder import RunConfig, dashboard_id, find_checkpoint, log_file, new_run_folder, quiet_logs
 from configs.parser import Parser, fail
 from datamodules import DataError, ImageDataModule
@@ -126,6 +127,8 @@ class ZooCLI(LightningCLI):
         plugins = config.get("plugins") or []
         kwargs["plugins"] = [*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpointIO()]
         trainer = super().instantiate_trainer(default_root_dir=str(self.run_dir), **kwargs)
+        # Lightning asks each of them eight times a step
+        trainer.callbacks = [each for each in trainer.callbacks if is_busy(each, self.model, str(self.subcommand))]  # type: ignore[attr-defined]
         if isinstance(trainer.strategy, DDPStrategy) and config.get("strategy") in ("auto", "ddp"):
             # Each player's backward leaves the other's parameters without gradients, which plain DDP refuses.
             trainer.strategy._ddp_kwargs["find_unused_parameters"] = True
@@ -202,6 +205,16 @@ class ZooCLI(LightningCLI):
         if self.trainer.is_global_zero:
             print(f"scores:      {self.run_dir / 'scores.json'}\nsample grid: {self.run_dir / 'samples' / 'test.png'}")
             print(f"run folder:  {self.run_dir}")
+
+
+def is_busy(callback: Callback, model: LightningModule, subcommand: str) -> bool:
+    """Whether a callback has something to do for this model; those of which we know nothing have."""
+    assert isinstance(model, GAN)
+    if isinstance(callback, Pictures):
+        return callback.draws(model)
+    if isinstance(callback, callbacks.SampleWriter):
+        return subcommand == "predict"
+    return not isinstance(callback, callbacks.GeneratorEMA) or callback.decay is not None
 
 
 def snake_case(name: str) -> str:

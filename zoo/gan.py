@@ -92,8 +92,8 @@ class GAN(AdversarialLoop):
         self.accumulate = accumulate
         self.schedule = Alternate(critic_steps) if schedule == "alternate" else SCHEDULES[schedule]()
         self.prior, self.generator, self.critic = self.build_prior(), self.build_generator(), self.build_critic()
-        for network in (self.generator, self.critic):
-            network.to(memory_format=torch.channels_last)  # convolutions, and what they feed, follow their weights
+        for player in (self.generator, self.critic):
+            player.to(memory_format=torch.channels_last)  # convolutions, and what they feed, follow their weights
         self.critic_mixes_samples = mixes_samples(self.critic)
 
     # -- what a paper may change --

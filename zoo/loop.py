@@ -95,8 +95,9 @@ class AdversarialLoop(GenerativeModule):
     @torch.no_grad()
     def share_statistics(self) -> None:
         """Makes batch norm's running statistics their mean over the ranks: one model, whoever saves it or samples."""
-        kept = [buffer for buffer in self.buffers() if buffer.is_floating_point() and buffer.numel()]
-        if self.trainer.world_size > 1 and kept:
+        if self.trainer.world_size == 1:
+            return
+        if kept := [buffer for buffer in self.buffers() if buffer.is_floating_point() and buffer.numel()]:
             mean = self.trainer.strategy.reduce(torch.cat([buffer.flatten() for buffer in kept]), reduce_op="mean")
             for buffer, value in zip(kept, mean.split([buffer.numel() for buffer in kept]), strict=True):
                 buffer.copy_(value.view_as(buffer))
@@ -174,20 +175,19 @@ class AdversarialLoop(GenerativeModule):
 
         Returns that mean; global_step counts the update only if told to.
         """
-        optimizer, paid = self.optimizer_of(player), torch.zeros((), device=self.device)
+        optimizer, paid = self.optimizer_of(player), []
         optimizer.zero_grad()
-        for portion in range(self.accumulate):
-            self.portion = portion
-            term = next(terms)
+        for self.portion in range(self.accumulate):
+            term = next(terms) / self.accumulate if self.accumulate > 1 else next(terms)
             # the portions' latents share the prior's graph
-            self.manual_backward(term / self.accumulate, retain_graph=self.portion + 1 < self.accumulate)
-            paid = paid + term.detach() / self.accumulate
+            self.manual_backward(term, retain_graph=self.portion + 1 < self.accumulate)
+            paid.append(term.detach())
         self.portion = 0
         if counted:
             optimizer.step()
         else:
             self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
-        return paid
+        return torch.stack(paid).sum() if len(paid) > 1 else paid[0]
 
     @property
     def is_logged_step(self) -> bool:
@@ -201,8 +201,8 @@ class AdversarialLoop(GenerativeModule):
         What is observed for each portion of a batch is averaged.
         """
         for name, value in values.items():
-            old = self.observed[name] if self.portion else 0.0
-            self.observed[name] = old + (value.detach() - old) / (self.portion + 1)
+            value = value.detach()
+            self.observed[name] = torch.lerp(self.observed[name], value, 1 / (self.portion + 1)) if self.portion else value
 
     def record(self, values: Mapping[str, Tensor | float]) -> None:
         """Logs values at x = global_step, the rounds made, to every logger, bar and monitor.

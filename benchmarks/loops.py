@@ -1,0 +1,119 @@
+"""The rivals of benchmarks/speed.py: training as tutorials write it, and as fast as plain PyTorch makes it.
+
+Both are endless generators that yield after each step: `critic_steps` critic updates, then one of the generator. Their
+losses are written out here, for GAN, WGAN and WGAN-GP.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from zoo import GAN, WGAN, WGANGP
+from zoo.networks.layers import DoubledConv2d
+from zoo.optimizers import build_optimizer
+
+
+def textbook(model: GAN, batches: Iterator[Tensor]) -> Iterator[None]:
+    """The usual tutorial: real and fake judged apart, fakes made with the generator's graph, default optimizers."""
+    generator, critic = as_in_tutorials(model.generator), as_in_tutorials(model.critic)
+    optimizers = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
+    made = []
+    for network, config in zip((critic, generator), model.optimizer_configs, strict=True):
+        options = {key: value for key, value in config.items() if key != "name"}
+        made.append(optimizers[config["name"]](network.parameters(), **options))  # type: ignore[operator]
+    critic_optimizer, generator_optimizer = made
+    while True:
+        for _ in range(model.critic_steps):
+            real = next(batches)
+            fake = generator(torch.randn(len(real), model.latent_dim))
+            critic_optimizer.zero_grad()
+            if isinstance(model, WGANGP):
+                alpha = torch.rand(len(real), 1, 1, 1)
+                mixed = (alpha * real + (1 - alpha) * fake).requires_grad_()
+                ones = torch.ones(len(real))
+                (gradient,) = torch.autograd.grad(critic(mixed), mixed, ones, create_graph=True)
+                penalty = ((gradient.view(len(real), -1).norm(2, dim=1) - 1) ** 2).mean()
+                loss = -critic(real).mean() + critic(fake).mean() + model.gp_weight * penalty
+            elif isinstance(model, WGAN):
+                loss = -critic(real).mean() + critic(fake.detach()).mean()
+            else:
+                bce = F.binary_cross_entropy_with_logits
+                on_real, on_fake = critic(real), critic(fake.detach())
+                loss = (bce(on_real, torch.ones(len(real))) + bce(on_fake, torch.zeros(len(real)))) / 2
+            loss.backward()
+            critic_optimizer.step()
+            if isinstance(model, WGAN):
+                for weight in critic.parameters():
+                    weight.data.clamp_(-model.clip, model.clip)
+        generator_optimizer.zero_grad()
+        on_fake = critic(generator(torch.randn(len(real), model.latent_dim)))
+        if isinstance(model, WGAN | WGANGP):
+            loss = -on_fake.mean()
+        else:
+            loss = F.binary_cross_entropy_with_logits(on_fake, torch.ones(len(real)))
+        loss.backward()
+        generator_optimizer.step()
+        yield
+
+
+def as_in_tutorials(network: nn.Module) -> nn.Module:
+    """The same network in torch's own layers and its usual memory format."""
+    for name, part in network.named_children():
+        if isinstance(part, DoubledConv2d):
+            convolution = nn.Conv2d(part.in_channels, part.out_channels, 4)
+            convolution.load_state_dict(part.state_dict())
+            setattr(network, name, nn.Sequential(nn.Upsample(scale_factor=2), nn.ZeroPad2d((1, 2, 1, 2)), convolution))
+        else:
+            as_in_tutorials(part)
+    return network.to(memory_format=torch.contiguous_format)
+
+
+def bare(model: GAN, images: Tensor, batch_size: int, flip: bool, bfloat16: bool) -> Iterator[None]:
+    """The same semantics with nothing around it: bytes in memory, fused optimizers, no graph that nobody needs."""
+    generator, critic, device = model.generator, model.critic, model.device
+    critic_optimizer, generator_optimizer = model.configure_optimizers()
+    weights = list(critic.parameters())
+    autocast = torch.autocast(device.type, torch.bfloat16) if bfloat16 else contextlib.nullcontext()
+    order, place = torch.randperm(len(images)), 0
+    images = images.to(device)
+    while True:
+        if place + batch_size * model.critic_steps > len(images):
+            order, place = torch.randperm(len(images)), 0
+        step = images[order[place : place + batch_size * model.critic_steps].to(device)].float().div_(127.5).sub_(1)
+        place += len(step)
+        if flip:
+            mirrored = torch.rand(len(step), 1, 1, 1, device=device) < 0.5
+            step = torch.where(mirrored, step.flip(-1), step)
+        for real in step.split(batch_size):
+            with autocast:
+                with torch.no_grad():
+                    fake = generator(torch.randn(batch_size, model.latent_dim, device=device)).float()
+                on_real, on_fake = critic(torch.cat([real, fake])).float().split(batch_size)
+                if isinstance(model, WGAN | WGANGP):
+                    loss = on_fake.mean() - on_real.mean()
+                else:
+                    loss = (F.softplus(-on_real).mean() + F.softplus(on_fake).mean()) / 2
+            if isinstance(model, WGANGP):
+                mixed = torch.lerp(fake, real, torch.rand(batch_size, 1, 1, 1, device=device)).requires_grad_()
+                (gradient,) = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
+                norms = (gradient.flatten(1).square().sum(1) + model.gp_eps).sqrt()
+                loss = loss + model.gp_weight * (norms - 1).square().mean()
+            critic_optimizer.zero_grad()
+            loss.backward()
+            critic_optimizer.step()
+            if isinstance(model, WGAN):
+                with torch.no_grad():
+                    torch._foreach_clamp_min_(weights, -model.clip)
+                    torch._foreach_clamp_max_(weights, model.clip)
+        critic.requires_grad_(False)
+        with autocast:
+            on_fake = critic(generator(torch.randn(batch_size, model.latent_dim, device=device))).float()
+            loss = (-on_fake if isinstance(model, WGAN | WGANGP) else F.softplus(-on_fake)).mean()
+        generator_optimizer.zero_grad()
+        loss.backward()
+        generator_optimizer.step()
+        critic.requires_grad_(True)
+        yield

@@ -1,0 +1,142 @@
+"""How fast a recipe trains, as ratios to a tutorial's loop and to the best bare loop of the same networks.
+
+    python -m benchmarks.speed --json
+    python -m benchmarks.speed --family mlp_wgan_gp --precision bf16-mixed
+
+Three take turns in one process, a few steps each, and every turn is timed; a step is what it is in the recipe, each
+critic update and the generator's. The product is `ganzoo fit` itself, with the callbacks that every run has and the CSV
+logger. Clocks: `cpu` is the process' time with one thread, `wall` is real time with all. The textbook loop is always
+float32; the bare one has the product's precision. MNIST and flowers are looked for where the recipes look.
+"""
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+from benchmarks.loops import bare, textbook
+from cli import main as ganzoo
+from datamodules.images import default_data_dir
+
+# recipe, and the steps of a turn
+FAMILIES = {
+    "mlp_gan": ("gan_mlp_mnist", 100),
+    "mlp_wgan": ("wgan_mlp_mnist", 30),
+    "mlp_wgan_gp": ("wgan_gp_mlp_mnist", 20),
+    "conv_wgan_gp": ("wgan_gp_mnist", 2),
+    "flowers_wgan_gp": ("wgan_gp_flowers", 1),
+}
+CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time.perf_counter}
+
+
+class Turns(Callback):
+    """Stops the product's clock after every turn of its own, and lets the rivals take theirs.
+
+    Args:
+        rounds: turns that count; one before them does not.
+        steps: of a turn.
+        clock: a key of CLOCKS.
+        precision: of the bare loop.
+    """
+
+    latest: "Turns"
+
+    def __init__(self, rounds: int, steps: int, clock: str, precision: str) -> None:
+        self.rounds, self.steps, self.clock, self.precision = rounds, steps, CLOCKS[clock], precision
+        self.seconds: dict[str, list[float]] = {"textbook": [], "bare": [], "product": []}
+        Turns.latest = self
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The rivals start from the product's own weights."""
+        data: Any = trainer.datamodule  # type: ignore[attr-defined]
+        args = (data.splits["train"].images, data.batch_size, data.flip, self.precision == "bf16-mixed")
+        self.rivals = {
+            "textbook": textbook(deepcopy(pl_module), tutorial_loader(data)),
+            "bare": bare(deepcopy(pl_module), *args),
+        }
+        self.begin, self.left = self.clock(), self.steps
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Counts down to the end of a turn."""
+        self.left -= 1
+        if self.left:
+            return
+        self.seconds["product"].append(self.clock() - self.begin)
+        for name, rival in self.rivals.items():
+            begin = self.clock()
+            for _ in range(self.steps):
+                next(rival)
+            self.seconds[name].append(self.clock() - begin)
+        trainer.should_stop = len(self.seconds["bare"]) > self.rounds
+        self.begin, self.left = self.clock(), self.steps
+
+
+def tutorial_loader(data: Any) -> Iterator[Tensor]:
+    """Batches for ever, as tutorials make them: an image file or a PIL image at a time, in this process."""
+    scale = [transforms.ToTensor(), transforms.Normalize(0.5, 0.5)]
+    source: Any
+    if data.image_shape[0] == 1:
+        source = datasets.MNIST(default_data_dir(), transform=transforms.Compose(scale))
+    else:
+        size = [transforms.Resize(data.image_shape[1:]), transforms.RandomHorizontalFlip()]
+        folder = f"{default_data_dir()}/flower_photos"
+        source = datasets.ImageFolder(folder, transform=transforms.Compose([*size, *scale]))
+    loader = DataLoader(source, batch_size=data.batch_size, shuffle=True, drop_last=True)
+    while True:
+        yield from (images for images, _ in loader)
+
+
+def measure(family: str, precision: str, clock: str, rounds: int) -> dict[str, Any]:
+    """One family's ratios: medians over the rounds, with their quartiles."""
+    recipe, steps = FAMILIES[family]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if clock == "cpu" else threads)
+    arguments = {"rounds": rounds, "steps": steps, "clock": clock, "precision": precision}
+    turns = {"class_path": "benchmarks.speed.Turns", "init_args": arguments}
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
+        words = ["fit", "--config", recipe, "--trainer.default_root_dir", folder, "--loggers", "[csv]"]
+        words += ["--trainer.precision", precision, f"--trainer.callbacks+={json.dumps(turns)}"]
+        ganzoo(words)
+    torch.set_num_threads(threads)
+    seconds = {name: np.array(each[1:]) / steps for name, each in sys.modules["benchmarks.speed"].Turns.latest.seconds.items()}
+    result: dict[str, Any] = {"family": family, "precision": precision, "clock": clock, "rounds": rounds}
+    result["threads"] = 1 if clock == "cpu" else threads
+    for rival in ("textbook", "bare"):
+        quartiles = np.quantile(seconds[rival] / seconds["product"], [0.25, 0.5, 0.75]).round(3).tolist()
+        result[f"product_vs_{rival}"] = quartiles[1]
+        result[f"product_vs_{rival}_quartiles"] = [quartiles[0], quartiles[2]]
+    return result | {f"{name}_ms": round(1e3 * float(np.median(each)), 3) for name, each in seconds.items()}
+
+
+def main() -> None:
+    """Measures what is asked for, and prints it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--family", nargs="+", choices=FAMILIES, default=list(FAMILIES))
+    parser.add_argument("--precision", choices=("32-true", "bf16-mixed"), default="32-true")
+    parser.add_argument("--clock", nargs="+", choices=CLOCKS, default=["cpu"])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", action="store_true", help="objects, one a line")
+    given = parser.parse_args()
+    for family in given.family:
+        for clock in given.clock:
+            result = measure(family, given.precision, clock, given.rounds)
+            told = "{family:16} {clock:4} textbook {product_vs_textbook:5} bare {product_vs_bare:5}".format(**result)
+            print(json.dumps(result) if given.json else told, flush=True)
+
+
+if __name__ == "__main__":
+    main()
