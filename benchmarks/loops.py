@@ -4,8 +4,9 @@ Both are endless generators that yield after each step: `critic_steps` critic up
 losses are written out here, for GAN, WGAN and WGAN-GP.
 """
 
-import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -13,7 +14,6 @@ from torch import Tensor, nn
 
 from zoo import GAN, WGAN, WGANGP
 from zoo.networks.layers import DoubledConv2d
-from zoo.optimizers import build_optimizer
 
 
 def textbook(model: GAN, batches: Iterator[Tensor]) -> Iterator[None]:
@@ -30,20 +30,7 @@ def textbook(model: GAN, batches: Iterator[Tensor]) -> Iterator[None]:
             real = next(batches)
             fake = generator(torch.randn(len(real), model.latent_dim))
             critic_optimizer.zero_grad()
-            if isinstance(model, WGANGP):
-                alpha = torch.rand(len(real), 1, 1, 1)
-                mixed = (alpha * real + (1 - alpha) * fake).requires_grad_()
-                ones = torch.ones(len(real))
-                (gradient,) = torch.autograd.grad(critic(mixed), mixed, ones, create_graph=True)
-                penalty = ((gradient.view(len(real), -1).norm(2, dim=1) - 1) ** 2).mean()
-                loss = -critic(real).mean() + critic(fake).mean() + model.gp_weight * penalty
-            elif isinstance(model, WGAN):
-                loss = -critic(real).mean() + critic(fake.detach()).mean()
-            else:
-                bce = F.binary_cross_entropy_with_logits
-                on_real, on_fake = critic(real), critic(fake.detach())
-                loss = (bce(on_real, torch.ones(len(real))) + bce(on_fake, torch.zeros(len(real)))) / 2
-            loss.backward()
+            textbook_critic_loss(model, critic, real, fake).backward()
             critic_optimizer.step()
             if isinstance(model, WGAN):
                 for weight in critic.parameters():
@@ -57,6 +44,21 @@ def textbook(model: GAN, batches: Iterator[Tensor]) -> Iterator[None]:
         loss.backward()
         generator_optimizer.step()
         yield
+
+
+def textbook_critic_loss(model: GAN, critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """As in PyTorch-GAN: under the gradient penalty the fakes are not even detached."""
+    if isinstance(model, WGANGP):
+        alpha = torch.rand(len(real), 1, 1, 1)
+        mixed = (alpha * real + (1 - alpha) * fake).requires_grad_()
+        (gradient,) = torch.autograd.grad(critic(mixed), mixed, torch.ones(len(real)), create_graph=True)
+        penalty = ((gradient.view(len(real), -1).norm(2, dim=1) - 1) ** 2).mean()
+        return -critic(real).mean() + critic(fake).mean() + model.gp_weight * penalty  # type: ignore[no-any-return]
+    if isinstance(model, WGAN):
+        return -critic(real).mean() + critic(fake.detach()).mean()  # type: ignore[no-any-return]
+    bce = F.binary_cross_entropy_with_logits
+    on_real, on_fake = critic(real), critic(fake.detach())
+    return (bce(on_real, torch.ones(len(real))) + bce(on_fake, torch.zeros(len(real)))) / 2
 
 
 def as_in_tutorials(network: nn.Module) -> nn.Module:
@@ -76,31 +78,12 @@ def bare(model: GAN, images: Tensor, batch_size: int, flip: bool, bfloat16: bool
     generator, critic, device = model.generator, model.critic, model.device
     critic_optimizer, generator_optimizer = model.configure_optimizers()
     weights = list(critic.parameters())
-    autocast = torch.autocast(device.type, torch.bfloat16) if bfloat16 else contextlib.nullcontext()
-    order, place = torch.randperm(len(images)), 0
-    images = images.to(device)
+    autocast = torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
+    steps = bytes_to_steps(images.to(device), batch_size * model.critic_steps, flip)
     while True:
-        if place + batch_size * model.critic_steps > len(images):
-            order, place = torch.randperm(len(images)), 0
-        step = images[order[place : place + batch_size * model.critic_steps].to(device)].float().div_(127.5).sub_(1)
-        place += len(step)
-        if flip:
-            mirrored = torch.rand(len(step), 1, 1, 1, device=device) < 0.5
-            step = torch.where(mirrored, step.flip(-1), step)
+        step = next(steps)
         for real in step.split(batch_size):
-            with autocast:
-                with torch.no_grad():
-                    fake = generator(torch.randn(batch_size, model.latent_dim, device=device)).float()
-                on_real, on_fake = critic(torch.cat([real, fake])).float().split(batch_size)
-                if isinstance(model, WGAN | WGANGP):
-                    loss = on_fake.mean() - on_real.mean()
-                else:
-                    loss = (F.softplus(-on_real).mean() + F.softplus(on_fake).mean()) / 2
-            if isinstance(model, WGANGP):
-                mixed = torch.lerp(fake, real, torch.rand(batch_size, 1, 1, 1, device=device)).requires_grad_()
-                (gradient,) = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
-                norms = (gradient.flatten(1).square().sum(1) + model.gp_eps).sqrt()
-                loss = loss + model.gp_weight * (norms - 1).square().mean()
+            loss = bare_critic_loss(model, real, autocast)
             critic_optimizer.zero_grad()
             loss.backward()
             critic_optimizer.step()
@@ -117,3 +100,32 @@ def bare(model: GAN, images: Tensor, batch_size: int, flip: bool, bfloat16: bool
         generator_optimizer.step()
         critic.requires_grad_(True)
         yield
+
+
+def bare_critic_loss(model: GAN, real: Tensor, autocast: AbstractContextManager[Any]) -> Tensor:
+    """Real and fake in one pass; the penalty in float32 whatever the precision."""
+    n = len(real)
+    with autocast:
+        with torch.no_grad():
+            fake = model.generator(torch.randn(n, model.latent_dim, device=real.device)).float()
+        on_real, on_fake = model.critic(torch.cat([real, fake])).float().split(n)
+        if not isinstance(model, WGAN | WGANGP):
+            return (F.softplus(-on_real).mean() + F.softplus(on_fake).mean()) / 2
+        loss: Tensor = on_fake.mean() - on_real.mean()
+    if isinstance(model, WGANGP):
+        mixed = torch.lerp(fake, real, torch.rand(n, 1, 1, 1, device=real.device)).requires_grad_()
+        (gradient,) = torch.autograd.grad(model.critic(mixed).sum(), mixed, create_graph=True)
+        norms = (gradient.flatten(1).square().sum(1) + model.gp_eps).sqrt()
+        loss = loss + model.gp_weight * (norms - 1).square().mean()
+    return loss
+
+
+def bytes_to_steps(images: Tensor, size: int, flip: bool) -> Iterator[Tensor]:
+    """Images in [-1, 1] for a step at a time, epoch after epoch, half of them mirrored if asked for."""
+    while True:
+        for index in torch.randperm(len(images)).split(size)[: len(images) // size]:
+            step = images[index.to(images.device)].float().div_(127.5).sub_(1)
+            if flip:
+                mirrored = torch.rand(len(step), 1, 1, 1, device=images.device) < 0.5
+                step = torch.where(mirrored, step.flip(-1), step)
+            yield step

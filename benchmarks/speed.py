@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
@@ -112,7 +112,9 @@ def measure(family: str, precision: str, clock: str, rounds: int) -> dict[str, A
         words += ["--trainer.precision", precision, f"--trainer.callbacks+={json.dumps(turns)}"]
         ganzoo(words)
     torch.set_num_threads(threads)
-    seconds = {name: np.array(each[1:]) / steps for name, each in sys.modules["benchmarks.speed"].Turns.latest.seconds.items()}
+    seconds = {
+        name: np.array(each[1:]) / steps for name, each in sys.modules["benchmarks.speed"].Turns.latest.seconds.items()
+    }
     result: dict[str, Any] = {"family": family, "precision": precision, "clock": clock, "rounds": rounds}
     result["threads"] = 1 if clock == "cpu" else threads
     for rival in ("textbook", "bare"):

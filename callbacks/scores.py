@@ -1,17 +1,19 @@
 """Scores of the generator on held-out images, beside what real images get."""
 
-import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
+from callbacks import score_table
 from callbacks.image_grid import from_bytes
-from zoo.classifier import Scored
-from zoo.evaluation import KEYS, Evaluation
+from callbacks.real_answers import RealAnswers
+from zoo.evaluation import METRICS, Evaluation, MetricName
 from zoo.scorers import INDEX, Scorer, load_scorer
 
 
@@ -28,17 +30,25 @@ class Scores(Callback):
             of earlier weights. By default all validations are scored.
         scorer: see `zoo.scorers.load_scorer`. By default the data module's if that is shipped with the zoo; else none,
             and `sliced_wasserstein` is the only score.
+        metrics: keys of `zoo.evaluation.METRICS`; all by default.
     """
 
-    def __init__(self, num_samples: int = 10_000, every_n_steps: int | None = None, scorer: str | None = None) -> None:
+    def __init__(
+        self,
+        num_samples: int = 10_000,
+        every_n_steps: int | None = None,
+        scorer: str | None = None,
+        metrics: Sequence[MetricName] = tuple(METRICS),
+    ) -> None:
         for name, value in (("num_samples", num_samples), ("every_n_steps", every_n_steps)):
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
         self.num_samples, self.every_n_steps, self.scorer_name = num_samples, every_n_steps, scorer
         self.scorer: Scorer | None = None
-        self.generated, self.ceiling, self.pixels = Evaluation(None), Evaluation(None), Evaluation(None)
+        self.metrics = metrics
+        self.generated, self.ceiling, self.pixels = (Evaluation(None, metrics) for _ in range(3))
         self.now = self.generated
-        self.known: dict[tuple[str, int], Scored | None] = {}
+        self.known: dict[str, RealAnswers] = {}
         self.real: dict[str, float] = {}
         self.enough_real = True
         self.samples = 0
@@ -52,7 +62,7 @@ class Scores(Callback):
             name = getattr(getattr(trainer, "datamodule", None), "scorer", None)
             name = name if name in INDEX else None
         self.scorer, self.known = load_scorer(name) if name else None, {}
-        self.generated, self.ceiling = Evaluation(self.scorer), Evaluation(self.scorer)
+        self.generated, self.ceiling = (Evaluation(self.scorer, self.metrics) for _ in range(2))
 
     def begin(self, pl_module: LightningModule) -> None:
         """Forgets the last evaluation."""
@@ -75,14 +85,20 @@ class Scores(Callback):
         """Adds a batch and the fakes made for it; returns the real images that were still wanted."""
         wanted = max(0, -(-self.num_samples // trainer.world_size) - self.samples)
         real: Tensor = batch[0][:wanted]
-        # our held-out images come in one order: the scorer looks at them once in a run
-        key = stage, batch_idx
-        known = self.known.get(key)
-        scored = self.now.update_real(real, known)
-        if scored is not None and hasattr(getattr(trainer, "datamodule", None), "splits"):
-            self.known[key] = scored
+        answers = self.answers(stage, trainer, len(batch[0]))
+        scored = self.now.update_real(real, answers.get(batch_idx) if answers else None)
+        if answers and scored is not None:
+            answers.add(batch_idx, scored)
         self.now.update_fake(outputs[: len(real)])
         return real
+
+    def answers(self, stage: str, trainer: Trainer, batch_size: int) -> RealAnswers | None:
+        """What is known of the split's images: ours, which come in one order. None for another data module's."""
+        split = getattr(getattr(trainer, "datamodule", None), "splits", {}).get(stage)
+        if stage not in self.known and split is not None and self.now.scorer is not None:
+            share = trainer.global_rank, trainer.world_size, batch_size, self.num_samples
+            self.known[stage] = RealAnswers(split.images, self.now.scorer, share)
+        return self.known.get(stage)
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
@@ -94,10 +110,17 @@ class Scores(Callback):
         """Logs the scores; a ModelCheckpoint may monitor any."""
         if not self.samples:
             return
+        self.keep_answers()
         scores = self.now.compute()
         if self.now is self.pixels and self.scorer is not None:
-            scores = dict.fromkeys(KEYS, math.nan) | scores
+            missing = (key for name in METRICS if name in self.metrics for key in METRICS[name])
+            scores = dict.fromkeys(missing, math.nan) | scores
         pl_module.log_dict({f"val/{name}": value for name, value in scores.items()}, sync_dist=True)
+
+    def keep_answers(self) -> None:
+        """For the next run."""
+        for answers in self.known.values():
+            answers.save()
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
@@ -110,7 +133,8 @@ class Scores(Callback):
             place = trainer.global_rank + trainer.world_size * (self.samples + torch.arange(len(real)))
             self.enough_real &= int(place[-1]) < len(order)
             if self.enough_real:
-                self.ceiling.update_real(real, self.known.get(("test", batch_idx)))
+                answers = self.known.get("test")
+                self.ceiling.update_real(real, answers.get(batch_idx) if answers else None)
                 self.ceiling.update_fake(from_bytes(train.images[order[place]]))
         self.samples += len(real)
 
@@ -118,6 +142,7 @@ class Scores(Callback):
         """Computes."""
         if not self.samples:
             return
+        self.keep_answers()
         scores = {f"test/{name}": value for name, value in self.generated.compute().items()}
         pl_module.log_dict(scores, sync_dist=True)
         real = self.ceiling.compute()  # on every rank
@@ -137,24 +162,9 @@ class Scores(Callback):
         step, scorer = pl_module.trained_steps, self.scorer.name if self.scorer else None
         checkpoint = str(trainer.ckpt_path) if trainer.ckpt_path else None
         result = {"checkpoint": checkpoint, "step": step, "samples": self.samples, "scorer": scorer, "scores": scores}
-        write_scores(Path(trainer.default_root_dir) / "scores.json", result)
-        print(f"\n{self.samples} images generated after {step} steps, against as many held out; scorer: {scorer}")
-        print(f"{'score':<30}{'generated':>12}{'real':>12}")
-        for name, row in scores.items():
-            real = "" if row["real"] is None else f"{row['real']:.4f}"
-            print(f"{name:<30}{row['generated']:>12.4f}{real:>12}")
-
-
-def write_scores(path: Path, scores: dict[str, Any]) -> None:
-    """JSON that is there whole or not at all; what is no number in JSON, nan for one, becomes null."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(finite(scores), indent=2, allow_nan=False) + "\n")
-    partial.replace(path)
-
-
-def finite(value: Any) -> Any:
-    """The same, with None for every float that is not finite."""
-    if isinstance(value, dict):
-        return {key: finite(part) for key, part in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        folder = Path(trainer.default_root_dir)
+        score_table.write(folder / "scores.json", result)
+        score_table.show(result)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                score_table.log_row(logger, result, folder / "samples" / "test.png")

@@ -51,6 +51,7 @@ def isolated(request, monkeypatch, tmp_path_factory):
         monkeypatch.setenv(name, "0")  # so that what a test leaves behind is taken back
         monkeypatch.delenv(name)
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "caches" / str(id(request.node))))
     for name in ("WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
         monkeypatch.setenv(name, str(tmp_path_factory.getbasetemp() / "wandb"))
 

@@ -10,11 +10,13 @@ from torch import nn
 from torch.testing import assert_close
 
 from callbacks import Scores
-from callbacks.scores import write_scores
+from callbacks.real_answers import RealAnswers
+from callbacks.score_table import write
 from datamodules import DigitsDataModule, ToyDataModule
 from datamodules.images import to_unit_range
 from zoo import GAN
-from zoo.evaluation import Evaluation
+from zoo.classifier import Scored
+from zoo.evaluation import METRICS, Evaluation
 from zoo.feature_scores import FID, KID, InceptionScore, own_randomness
 from zoo.metrics import ModifiedInceptionScore
 from zoo.precision_recall import PrecisionRecall
@@ -28,7 +30,7 @@ pytestmark = [  # Lightning's advice, on machines with more than the tests use
 
 KEYS = [
     "inception_score", "inception_score_std", "modified_inception_score", "modified_inception_score_std",
-    "fid", "kid", "precision", "recall", "classes_used", "sliced_wasserstein",
+    "classes_used", "fid", "kid", "precision", "recall", "sliced_wasserstein",
 ]  # fmt: skip
 
 
@@ -261,10 +263,26 @@ def test_every_score_is_that_of_its_metric(scorer):
     sliced = SlicedWasserstein()
     sliced.update(real[:190], fake)
     expected = [
-        *is_of(logits), *modified.compute(), fid_of(seen, features), kid_of(seen, features),
-        *precision_recall(seen, features), len(logits.argmax(dim=1).unique()), sliced.compute(),
+        *is_of(logits), *modified.compute(), len(logits.argmax(dim=1).unique()), fid_of(seen, features),
+        kid_of(seen, features), *precision_recall(seen, features), sliced.compute(),
     ]  # fmt: skip
     assert list(scores.values()) == pytest.approx([float(value) for value in expected])
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_one_metric_alone_gives_the_same_scores_as_all(name, scorer):
+    real, fake = images(120), images(120, seed=1, shift=0.1)
+    everything = evaluate(Evaluation(scorer), real, fake)
+    alone = evaluate(Evaluation(scorer, [name]), real, fake)
+    assert alone == {key: everything[key] for key in METRICS[name]}
+
+
+def test_metrics_without_the_scorer_never_ask_it(scorer):
+    scorer.register_forward_hook(lambda *_: pytest.fail("the scorer was asked"))
+    assert list(evaluate(Evaluation(scorer, ["sliced_wasserstein"]), images(9), images(9))) == ["sliced_wasserstein"]
+    for wrong in ([], ["fid", "fad"]):
+        with pytest.raises(ValueError, match=r"metrics must be some of inception_score, .*sliced_wasserstein; got"):
+            Evaluation(scorer, wrong)
 
 
 def test_batches_and_order_do_not_matter(scorer):
@@ -369,6 +387,7 @@ def test_cuda_equals_cpu(scorer):
 
 
 def run(folder, callback: Scores, verb: str, data, **options) -> Trainer:
+    torch.manual_seed(0)
     model = GAN(image_shape=data.image_shape, generator_options={"hidden": [8]}, critic_options={"hidden": [8]})
     trainer = Trainer(
         default_root_dir=folder, callbacks=[callback], accelerator="cpu", devices=1, logger=False, max_steps=4,
@@ -400,6 +419,60 @@ def test_real_images_are_looked_at_once_in_a_run(tmp_path):
     assert callback.seen == 2 + 2 * 2  # two batches of real images, and two of fakes at each of two validations
 
 
+@pytest.mark.parametrize(("verb", "real", "fake"), [("fit", 180, 360), ("test", 360, 720)])
+def test_the_next_run_asks_the_scorer_about_generated_images_only(verb, real, fake, tmp_path):
+    asked = []
+
+    class Asked(Scores):
+        def setup(self, trainer, pl_module, stage):
+            super().setup(trainer, pl_module, stage)
+            asked.append(0)
+            self.scorer.register_forward_hook(lambda scorer, args, output: asked.append(asked.pop() + len(args[0])))
+
+    metrics = [run(tmp_path, Asked(), verb, DigitsDataModule(batch_size=90)).callback_metrics for _ in range(2)]
+    assert asked == [real + fake, fake]  # at two validations, or with training images for the test's other column
+    assert metrics[0].keys() == metrics[1].keys()
+    assert_close(metrics[0], metrics[1], rtol=0, atol=0, equal_nan=True)
+
+
+def test_answers_are_for_these_images_this_scorer_and_these_batches_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    scorer = load_scorer("digits")
+    split = torch.randint(0, 255, (4, 1, 8, 8), dtype=torch.uint8)
+    answers = RealAnswers(split, scorer, (0, 1, 4, 4))
+    said = Scored(torch.rand(4, 6), torch.rand(4, 3))
+    answers.add(0, said)
+    answers.save()
+    again = RealAnswers(split.clone(), scorer, (0, 1, 4, 4))
+    assert_close(tuple(again.get(0)), tuple(said), rtol=0, atol=0)
+    assert again.get(1) is None
+    other = split.clone()
+    other[3, 0, 7, 7] ^= 1
+    assert RealAnswers(other, scorer, (0, 1, 4, 4)).get(0) is None
+    assert RealAnswers(split, scorer, (0, 2, 4, 4)).get(0) is None
+    (file,) = tmp_path.glob("ganzoo/*.safetensors")
+    file.write_bytes(file.read_bytes()[:-9])  # half a file is no file
+    assert RealAnswers(split, scorer, (0, 1, 4, 4)).get(0) is None
+    next(scorer.parameters()).data.add_(1)
+    assert RealAnswers(split, scorer, (0, 1, 4, 4)).path != file
+
+
+def test_answers_that_cannot_be_kept_do_not_fail_a_run(scorer, tmp_path, monkeypatch, caplog):
+    (tmp_path / "ganzoo").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    answers = RealAnswers(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), scorer, (0, 1, 1, 1))
+    answers.add(0, Scored(torch.rand(1, 6), torch.rand(1, 3)))
+    with caplog.at_level("INFO", logger="lightning.pytorch.ganzoo"):
+        answers.save()
+    assert "the next run will ask the scorer again" in caplog.text
+
+
+def test_a_validation_logs_what_was_asked_for(tmp_path):
+    metrics = run(tmp_path, Scores(metrics=["fid", "precision_recall"]), "fit", DigitsDataModule(batch_size=90))
+    logged = {key for key in metrics.callback_metrics if key.startswith("val/") and "critic" not in key}
+    assert logged == {"val/fid", "val/precision", "val/recall"}
+
+
 def test_no_more_samples_than_asked_for_and_no_stale_score(tmp_path):
     callback = Scores(num_samples=100, every_n_steps=3)
     metrics = run(tmp_path, callback, "fit", DigitsDataModule(batch_size=64)).callback_metrics
@@ -426,7 +499,7 @@ def test_a_test_names_its_scorer_and_data_without_one_has_pixels_only(tmp_path, 
 
 
 def test_scores_that_are_no_numbers_are_null(tmp_path):
-    write_scores(tmp_path / "scores.json", {"scores": {"fid": {"generated": math.nan, "real": math.inf}}, "step": 1})
+    write(tmp_path / "scores.json", {"scores": {"fid": {"generated": math.nan, "real": math.inf}}, "step": 1})
     assert json.loads((tmp_path / "scores.json").read_text()) == {
         "scores": {"fid": {"generated": None, "real": None}},
         "step": 1,

@@ -87,6 +87,28 @@ def test_a_run_holds_losses_scores_and_pictures_at_their_steps(run):
             assert (np.asarray(one) == np.asarray(other)).all()
 
 
+def test_a_test_leaves_a_table_with_its_scores_real_data_s_and_the_sample_grid(run):
+    folder = run("fit", "--loggers=[csv]")
+    run("test", "--loggers=[wandb]", "--ckpt_path=last")
+    log = log_of(folder / "test")
+    (row,) = (row for row in history(log) if any(key.startswith("test/table") for key in row))
+    told = json.loads((folder / "scores.json").read_text())
+    assert row["trainer/global_step"] == told["step"] == 4
+    (file,) = (log.parent / "files" / "media" / "table" / "test").glob("table_*.table.json")
+    table = json.loads(file.read_text())
+    (cells,) = table["data"]
+    cells = dict(zip(table["columns"], cells, strict=True))
+    assert (cells["samples"], cells["scorer"], cells["checkpoint"]) == (8, "digits", told["checkpoint"])
+    for name, score in told["scores"].items():
+        for column, value in ((name, score["generated"]), (f"{name} (real)", score["real"])):
+            assert cells[column] == pytest.approx(value) or value is None
+    with (
+        Image.open(log.parent / "files" / cells["grid"]["path"]) as one,
+        Image.open(folder / "samples/test.png") as other,
+    ):
+        assert (np.asarray(one) == np.asarray(other)).all()
+
+
 def test_two_runs_in_a_process_are_two_runs(run):
     first, second = (run("fit", "--trainer.max_steps=2", "--loggers=[wandb]") for _ in range(2))
     assert log_of(first) != log_of(second)

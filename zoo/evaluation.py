@@ -1,7 +1,8 @@
 """All scores of a set of generated images against a set of real ones, from one pass of the scorer over each image."""
 
 import math
-from typing import Self
+from collections.abc import Sequence
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -14,11 +15,22 @@ from zoo.precision_recall import PrecisionRecall
 from zoo.scorers import Scorer
 from zoo.sliced_wasserstein import SlicedWasserstein
 
+MetricName = Literal[
+    "inception_score", "modified_inception_score", "fid", "kid", "precision_recall", "sliced_wasserstein"
+]
+
+#: The scores that each metric gives.
+METRICS: dict[MetricName, tuple[str, ...]] = {
+    "inception_score": ("inception_score", "inception_score_std"),
+    "modified_inception_score": ("modified_inception_score", "modified_inception_score_std", "classes_used"),
+    "fid": ("fid",),
+    "kid": ("kid",),
+    "precision_recall": ("precision", "recall"),
+    "sliced_wasserstein": ("sliced_wasserstein",),
+}
+
 #: What the scorer is needed for.
-KEYS = (
-    "inception_score", "inception_score_std", "modified_inception_score", "modified_inception_score_std",
-    "fid", "kid", "precision", "recall", "classes_used",
-)  # fmt: skip
+KEYS = tuple(key for name, keys in METRICS.items() if name != "sliced_wasserstein" for key in keys)
 
 
 class Evaluation:
@@ -42,33 +54,33 @@ class Evaluation:
 
     Args:
         scorer: what to look through; without one, `sliced_wasserstein` is the only score.
+        metrics: keys of METRICS; all by default. What is not asked for is not computed.
     """
 
-    def __init__(self, scorer: Scorer | None) -> None:
-        self.scorer, self.device = scorer, torch.device("cpu")
-        self.waiting: dict[bool, Tensor] = {}
-        self.sliced_wasserstein = SlicedWasserstein()
-        self.metrics: list[Metric] = [self.sliced_wasserstein]
-        if scorer is not None:
-            self.inception_score = InceptionScore(scorer.num_classes)
-            self.modified_inception_score = ModifiedInceptionScore(scorer.num_classes)
-            self.fid, self.kid = FID(scorer.num_features), KID(scorer.num_features)
-            self.precision_recall, self.not_finite = PrecisionRecall(), SumMetric()
-            self.metrics += [self.inception_score, self.modified_inception_score, self.fid, self.kid]
-            self.metrics += [self.precision_recall, self.not_finite]
+    def __init__(self, scorer: Scorer | None, metrics: Sequence[MetricName] = tuple(METRICS)) -> None:
+        if not metrics or not set(metrics) <= METRICS.keys():
+            raise ValueError(f"metrics must be some of {', '.join(METRICS)}; got {list(metrics)}")
+        self.device, self.waiting = torch.device("cpu"), dict[bool, Tensor]()
+        self.scorer = scorer if set(metrics) - {"sliced_wasserstein"} else None
+        self.not_finite, self.metrics = SumMetric(), dict[str, Metric]()
+        for name in METRICS:  # whatever order they were asked for in
+            if name in metrics and (scorer is not None or name == "sliced_wasserstein"):
+                self.metrics[name] = build(name, scorer)
 
     def to(self, device: torch.device) -> Self:
         """Moves scorer and sums to where the images will be."""
         self.device = device
-        for part in self.metrics if self.scorer is None else [self.scorer, *self.metrics]:
-            part.to(device)
+        for metric in (self.not_finite, *self.metrics.values()):
+            metric.to(device)
+        if self.scorer is not None:
+            self.scorer.to(device)
         return self
 
     @torch.inference_mode()
     def reset(self) -> None:
         """Forgets all images."""
         self.waiting = {}
-        for metric in self.metrics:
+        for metric in (self.not_finite, *self.metrics.values()):
             metric.reset()
 
     def update_real(self, images: Tensor, scored: Scored | None = None) -> Scored | None:
@@ -86,10 +98,11 @@ class Evaluation:
     def update(self, images: Tensor, real: bool, scored: Scored | None = None) -> Scored | None:
         """What update_real and update_fake have in common."""
         images = images.to(self.device, torch.float32)
-        self.compare_pixels(images, real)
+        if "sliced_wasserstein" in self.metrics:
+            self.compare_pixels(images, real)
         if self.scorer is None or not len(images):
             return None
-        scored = scored or self.scorer(images)
+        scored = self.scorer(images) if scored is None else Scored(*(part.to(self.device) for part in scored))
         self.add(scored, real)
         return scored
 
@@ -98,7 +111,7 @@ class Evaluation:
         self.waiting[real] = torch.cat([self.waiting[real], images]) if real in self.waiting else images
         pairs = min(len(self.waiting.get(kind, ())) for kind in (True, False))
         if pairs:
-            self.sliced_wasserstein.update(self.waiting[True][:pairs], self.waiting[False][:pairs])
+            self.metrics["sliced_wasserstein"].update(self.waiting[True][:pairs], self.waiting[False][:pairs])
             self.waiting = {kind: images[pairs:] for kind, images in self.waiting.items()}
 
     def add(self, scored: Scored, real: bool) -> None:
@@ -106,32 +119,48 @@ class Evaluation:
         finite = scored.features.isfinite().all(dim=1) & scored.logits.isfinite().all(dim=1)
         self.not_finite.update((~finite).sum())
         features, logits = scored.features[finite], scored.logits[finite]
-        for metric in (self.fid, self.kid, self.precision_recall):
-            metric.update(features, real)
-        if not real:
-            self.inception_score.update(logits)
-            self.modified_inception_score.update(logits)
+        for name, metric in self.metrics.items():
+            if name in ("fid", "kid", "precision_recall"):
+                metric.update(features, real)
+            elif name != "sliced_wasserstein" and not real:
+                metric.update(logits)
 
     @torch.inference_mode()
     def compute(self) -> dict[str, float]:
         """Every score of the images since the last reset, by the keys above."""
-        scores: dict[str, float] = {}
         if self.scorer is not None:
             nothing = torch.empty(0, self.scorer.num_features), torch.empty(0, self.scorer.num_classes)
             for real in (True, False):  # torchmetrics cannot merge with a process that has seen no image
                 self.add(Scored(*(part.to(self.device) for part in nothing)), real)
-            scores = self.scores_of_scorer()
-            if self.not_finite.compute() > 0:
-                scores = dict.fromkeys(scores, math.nan)
-        compared = self.sliced_wasserstein.update_called
-        scores["sliced_wasserstein"] = float(self.sliced_wasserstein.compute()) if compared else math.nan
+        broken = self.scorer is not None and bool(self.not_finite.compute() > 0)
+        scores: dict[str, float] = {}
+        for name, metric in self.metrics.items():
+            values = computed(metric)
+            if broken and name != "sliced_wasserstein":
+                values = [math.nan] * len(values)
+            scores |= zip(METRICS[name], values, strict=True)  # type: ignore[index]
         return scores
 
-    def scores_of_scorer(self) -> dict[str, float]:
-        """All scores that need it."""
-        used = int((self.modified_inception_score.counts() > 0).sum())
-        modified, modified_std = self.modified_inception_score.compute() if used else (math.nan, math.nan)
-        inception, inception_std = self.inception_score.compute()
-        precision, recall = self.precision_recall.compute()
-        values = inception, inception_std, modified, modified_std, self.fid.compute(), self.kid.compute()[0]
-        return dict(zip(KEYS, map(float, (*values, precision, recall, used)), strict=True))
+
+def build(name: MetricName, scorer: Scorer | None) -> Metric:
+    """The metric called `name`."""
+    if scorer is None or name == "sliced_wasserstein":
+        return SlicedWasserstein()
+    if name in ("inception_score", "modified_inception_score"):
+        return (InceptionScore if name == "inception_score" else ModifiedInceptionScore)(scorer.num_classes)
+    if name in ("fid", "kid"):
+        return (FID if name == "fid" else KID)(scorer.num_features)
+    return PrecisionRecall()
+
+
+def computed(metric: Metric) -> list[float]:
+    """A metric's scores, as METRICS orders them."""
+    if isinstance(metric, ModifiedInceptionScore):
+        used = int((metric.counts() > 0).sum())
+        return [*map(float, metric.compute() if used else (math.nan, math.nan)), float(used)]
+    if isinstance(metric, SlicedWasserstein):
+        return [float(metric.compute()) if metric.update_called else math.nan]
+    values = metric.compute()
+    if isinstance(metric, KID):
+        return [float(values[0])]  # without its standard deviation over subsets
+    return [float(value) for value in (values if isinstance(values, tuple) else (values,))]

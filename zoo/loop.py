@@ -177,10 +177,11 @@ class AdversarialLoop(GenerativeModule):
         """
         optimizer, paid = self.optimizer_of(player), []
         optimizer.zero_grad()
-        for self.portion in range(self.accumulate):
+        for portion in range(self.accumulate):
+            self.portion = portion
             term = next(terms) / self.accumulate if self.accumulate > 1 else next(terms)
             # the portions' latents share the prior's graph
-            self.manual_backward(term, retain_graph=self.portion + 1 < self.accumulate)
+            self.manual_backward(term, retain_graph=portion + 1 < self.accumulate)
             paid.append(term.detach())
         self.portion = 0
         if counted:
@@ -202,7 +203,9 @@ class AdversarialLoop(GenerativeModule):
         """
         for name, value in values.items():
             value = value.detach()
-            self.observed[name] = torch.lerp(self.observed[name], value, 1 / (self.portion + 1)) if self.portion else value
+            self.observed[name] = (
+                torch.lerp(self.observed[name], value, 1 / (self.portion + 1)) if self.portion else value
+            )
 
     def record(self, values: Mapping[str, Tensor | float]) -> None:
         """Logs values at x = global_step, the rounds made, to every logger, bar and monitor.

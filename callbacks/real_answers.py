@@ -1,0 +1,71 @@
+"""What the scorer says of a data set's held-out images: the same in every run, so it need be asked only once."""
+
+import hashlib
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from zoo.classifier import Scored
+from zoo.scorers import Scorer
+
+log = logging.getLogger("lightning.pytorch.ganzoo")
+
+
+class RealAnswers:
+    """The scorer's answers for the batches of a split, in a file that the next run finds.
+
+    The file's name follows from every byte of the images and of the scorer's weights and from how the images are cut
+    into batches, so that an answer is never that for another image. It lies in `$XDG_CACHE_HOME/ganzoo`, by default
+    `~/.cache/ganzoo`, and may be deleted at any time.
+
+    Args:
+        images: the split, uint8 [N, C, H, W].
+        scorer: who is asked.
+        share: this process' rank, the number of processes, the batch size, the most images scored.
+    """
+
+    def __init__(self, images: Tensor, scorer: Scorer, share: tuple[int, int, int, int]) -> None:
+        digest = hashlib.sha256(repr((*images.shape, *share, scorer.image_shape)).encode())
+        for part in (images, *scorer.state_dict().values()):
+            digest.update(part.cpu().contiguous().numpy())
+        self.path = cache_folder() / f"{digest.hexdigest()}.safetensors"
+        self.kept: dict[str, Tensor] = {}
+        self.is_new = False
+        with suppress(OSError, SafetensorError):  # not there, or not whole: the scorer is asked
+            self.kept = load(self.path.read_bytes())
+
+    def get(self, batch: int) -> Scored | None:
+        """The answers for a batch, None if they are not known."""
+        features, logits = self.kept.get(f"features.{batch}"), self.kept.get(f"logits.{batch}")
+        return None if features is None or logits is None else Scored(features, logits)
+
+    def add(self, batch: int, scored: Scored) -> None:
+        """Remembers the answers for a batch."""
+        if f"features.{batch}" not in self.kept:
+            self.kept |= {f"features.{batch}": scored.features.clone(), f"logits.{batch}": scored.logits.clone()}
+            self.is_new = True
+
+    def save(self) -> None:
+        """Writes what is new."""
+        if not self.is_new:
+            return
+        self.is_new = False
+        partial = self.path.with_suffix(f".{os.getpid()}.part")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(save({name: part.cpu().contiguous() for name, part in self.kept.items()}))
+            partial.replace(self.path)
+        except OSError as error:
+            with suppress(OSError):
+                partial.unlink()
+            log.info("%s: %s; the next run will ask the scorer again", self.path.parent, error.strerror)
+
+
+def cache_folder() -> Path:
+    """Where what can be computed again is kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganzoo"
