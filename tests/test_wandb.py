@@ -102,10 +102,9 @@ def test_a_test_leaves_a_table_with_its_scores_real_data_s_and_the_sample_grid(r
     for name, score in told["scores"].items():
         for column, value in ((name, score["generated"]), (f"{name} (real)", score["real"])):
             assert cells[column] == pytest.approx(value) or value is None
-    with (
-        Image.open(log.parent / "files" / cells["grid"]["path"]) as one,
-        Image.open(folder / "samples/test.png") as other,
-    ):
+    (artifact,) = (record.artifact for record in records(log) if record.WhichOneof("record_type") == "artifact")
+    (grid,) = (each.local_path for each in artifact.manifest.contents if each.path.endswith("test.png"))
+    with Image.open(grid) as one, Image.open(folder / "samples/test.png") as other:
         assert (np.asarray(one) == np.asarray(other)).all()
 
 
