@@ -1,6 +1,7 @@
 """What watches a run: pictures, speed, checkpoints, progress, dashboards."""
 
 from callbacks.best_checkpoint import BestCheckpoint
+from callbacks.compile import Compile
 from callbacks.generator_ema import GeneratorEMA
 from callbacks.guard import Guard
 from callbacks.image_grid import ComponentGrid, ImageGrid
@@ -14,6 +15,7 @@ from callbacks.weights_and_biases import WeightsAndBiases
 
 __all__ = [
     "BestCheckpoint",
+    "Compile",
     "ComponentGrid",
     "GeneratorEMA",
     "Guard",

@@ -14,19 +14,19 @@ import yaml
 FOLDER = Path(__file__).parent
 
 
-def names() -> list[str]:
+def names(folder: Path = FOLDER) -> list[str]:
     """All recipes, in alphabetical order."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def find(config: str) -> Path:
+def find(config: str, folder: Path = FOLDER) -> Path:
     """The file that `config` means: a path, or the name of a recipe. ValueError where it is neither."""
     path = Path(config)
     if path.is_file():
         return path
-    if config in names():
-        return FOLDER / f"{config}.yaml"
-    raise ValueError(f"no file and no recipe is called {config!r}; the recipes are: {', '.join(names())}")
+    if config in names(folder):
+        return folder / f"{config}.yaml"
+    raise ValueError(f"no file and no recipe is called {config!r}; the recipes are: {', '.join(names(folder))}")
 
 
 def check(path: Path) -> Path:
@@ -87,7 +87,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def recipes_to_paths(words: Sequence[str]) -> list[str]:
+def recipes_to_paths(words: Sequence[str], folder: Path = FOLDER) -> list[str]:
     """The same words, with every recipe's name after --config or -c turned into its file. Files are checked.
 
     Raises ValueError for what is neither a file nor a recipe, or no YAML.
@@ -96,9 +96,9 @@ def recipes_to_paths(words: Sequence[str]) -> list[str]:
     for word in words:
         attached = re.match(r"--config=|-c=?(?=[^-])", word)
         if made and made[-1] in ("--config", "-c"):
-            word = str(check(find(word)))
+            word = str(check(find(word, folder)))
         elif attached:
-            word = f"--config={check(find(word[attached.end() :]))}"
+            word = f"--config={check(find(word[attached.end() :], folder))}"
         made.append(word)
     return made
 

@@ -12,6 +12,8 @@ IRRELEVANT = re.compile(r"NoneType|Expected a path|Does not validate against any
 class Parser(LightningArgumentParser):
     """A parser whose errors are one line."""
 
+    advice = "see ganzoo fit --help"
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Prints what is wrong and ends with status 2."""
         # Of a failed union, jsonargparse tells every branch: only what the chosen class said is of use.
@@ -19,7 +21,7 @@ class Parser(LightningArgumentParser):
         head, *branches = re.split(r"\n\s*- ", problem)
         causes = [branch for branch in branches if not IRRELEVANT.search(branch)]
         told = [head.split("\n")[0], "; ".join(causes), *given.split("\n")[1:]] if causes else [str(message)]
-        fail(2, " ".join([*told, "(see ganzoo fit --help)"]))
+        fail(2, " ".join([*told, f"({self.advice})"]))
 
 
 def fail(status: int, message: str) -> NoReturn:

@@ -1,16 +1,23 @@
 """The classifier behind the scores: its answers, its augmentation, its training."""
 
 import copy
+import hashlib
+import inspect
 import json
 import math
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
-from zoo.classifier import Classifier, distorted, train
-from zoo.scorers import load_scorer
+import cli
+import configs
+from configs import scorers
+from configs.scorers import train
+from zoo.classifier import Classifier, distorted
+from zoo.scorers import INDEX, load_scorer
 
 pytestmark = [  # Lightning's advice, on machines with more than the tests use
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
@@ -98,6 +105,48 @@ def test_training_learns_digits_and_writes_a_scorer(suffix, tmp_path, monkeypatc
     assert [path.name for path in tmp_path.iterdir()] == [f"new.{suffix}"]
 
 
-def test_another_kind_of_file_is_refused(tmp_path):
-    with pytest.raises(SystemExit, match=r"must end in \.ckpt or \.safetensors"):
-        train("digits", tmp_path / "new.pt")
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["--config=nix"], 2, "no file and no recipe is called 'nix'; the recipes are: digits, flowers, mnist"),
+        (["--config=digits"], 2, "the following arguments are required: out (see ganzoo scorer --help)"),
+        (["--config=digits", "--out=new.pt"], 2, "--out must end in .ckpt or .safetensors, got new.pt"),
+        (["--config=digits", "--out=file/new.ckpt"], 1, "file"),
+        (["--config=digits", "--out=new.ckpt", "--width=0"], 2, "width, max_width and stages must be at least 1"),
+        (["--config=digits", "--out=new.ckpt", "--epoch=1"], 2, "epoch"),
+        (["--config=digits", "--out=new.ckpt", "--data=nix"], 1, "nix: No such file or directory"),
+    ],
+)
+def test_a_wrong_word_of_the_command_is_one_line(words, status, told, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(SystemExit) as end:
+        cli.main(["scorer", *words])
+    assert end.value.code == status
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("ganzoo: error:"))
+    assert told in line
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_the_command_s_classifier_scores_a_run(tmp_path, run, capsys):
+    data = ["--data.class_path=DigitsDataModule", "--scores.scorer=mine.ckpt"]
+    cli.main(["scorer", "--config=digits", "--out=mine.ckpt", "--epochs=2", "--width=4", "--batch_size=128"])
+    entry = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert entry["sha256"] == hashlib.sha256((tmp_path / "mine.ckpt").read_bytes()).hexdigest()
+    folder = run("fit", *data)
+    run("test", *data, "--ckpt_path=last")
+    assert json.loads((folder / "scores.json").read_text())["scorer"] == "mine.ckpt"
+
+
+@pytest.mark.parametrize("name", configs.names(scorers.FOLDER))
+def test_every_recipe_of_a_scorer_is_that_of_the_one_that_ships(name):
+    """What index.json says of the network, the recipe says too."""
+    recipe = yaml.safe_load((scorers.FOLDER / f"{name}.yaml").read_text())
+    assert recipe["data"] == name
+    default = {each: parameter.default for each, parameter in inspect.signature(train).parameters.items()}
+    for each in ("width", "max_width", "stages"):
+        assert INDEX[name][each] == (default | recipe)[each]
+
+
+def test_every_shipped_scorer_has_a_recipe():
+    assert sorted(INDEX) == configs.names(scorers.FOLDER)

@@ -17,6 +17,7 @@ from lightning.pytorch.cli import LightningCLI
 import callbacks
 import cli
 import configs
+from configs import command
 
 
 def error(capsys, *words):
@@ -45,7 +46,7 @@ WRONG = [
     (["fit", "-c", "nope"], "'nope'"),
     (["fit", "--config=nope.yaml"], "'nope.yaml'"),
     (["fit", "--config"], "--config"),
-    ([], "predict or list"),
+    ([], "predict, list or scorer"),
     (["fitt"], "fitt"),
     (["fit"], "model"),
     (["fit", "--model", "zoo.GAN"], "data"),
@@ -281,7 +282,9 @@ def test_what_every_run_has_can_be_switched_off(words, run):
 
 
 def test_lightning_still_has_what_is_overridden():
-    assert callable(getattr(LightningCLI, "_parse_ckpt_path", None)), "cli.ZooCLI keeps the user's configuration by it"
+    assert callable(getattr(LightningCLI, "_parse_ckpt_path", None)), (
+        "configs.command keeps the user's configuration by it"
+    )
 
 
 def test_a_resumed_run_is_the_run_that_never_stopped(run):
@@ -454,7 +457,7 @@ def test_a_run_does_not_go_on_with_other_images(words, told, trained, capsys):
 
 def test_every_callback_is_at_the_command_line():
     watching = set(callbacks.__all__) - {"WeightsAndBiases"}
-    assert watching == set(cli.CALLBACKS)
+    assert watching == set(command.CALLBACKS)
 
 
 def test_the_terminal_shows_no_warning(tiny, tmp_path):

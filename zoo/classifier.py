@@ -1,18 +1,12 @@
-"""A small classifier to score images with, and the command that trains it: `python -m zoo.classifier --help`."""
+"""A small classifier to score images with; `ganzoo scorer` trains it."""
 
-import hashlib
-import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from jsonargparse import auto_cli
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningModule, Trainer, seed_everything
-from safetensors.torch import save_file
+from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from zoo.randomness import run_seed, seeded
@@ -122,62 +116,3 @@ def distorted(images: Tensor, generator: torch.Generator, turn: float, shift: fl
     affine = torch.stack([cos, -sin, draw[2] * shift, sin, cos, draw[3] * shift], dim=1).view(-1, 2, 3)
     grid = F.affine_grid(affine, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-
-
-def train(
-    data: str,
-    out: Path,
-    image_size: int | None = None,
-    flip: bool = False,
-    epochs: int = 10,
-    batch_size: int = 128,
-    seed: int = 0,
-    width: int = 16,
-    max_width: int = 64,
-    stages: int = 2,
-    lr: float = 5e-3,
-) -> dict[str, Any]:
-    """Trains a classifier, tests it, writes it, and returns what `weights/index.json` says of such a file.
-
-    Args:
-        data: digits, mnist, flowers, or a folder that holds a folder for each class.
-        out: a .ckpt, to be named where a scorer's name goes, or a .safetensors, to be shipped.
-        image_size: height and width; the data set's own by default.
-        flip: mirror training images at random, beside what the data set does: not for digits or letters.
-        epochs: passes over the training images.
-        batch_size: images per step.
-        seed: of weights, order and augmentation.
-        width: see Classifier.
-        max_width: see Classifier.
-        stages: see Classifier.
-        lr: see Classifier.
-    """
-    import datamodules as known  # here alone zoo looks at the data modules: this is a command, not the library
-
-    if out.suffix not in (".ckpt", ".safetensors"):
-        raise SystemExit(f"--out must end in .ckpt or .safetensors, got {out}")
-    names = {"digits": known.DigitsDataModule, "mnist": known.MNISTDataModule, "flowers": known.FlowersDataModule}
-    options: dict[str, Any] = {"batch_size": batch_size} | ({"flip": True} if flip else {})
-    options |= {} if image_size is None else {"image_size": image_size}
-    images = names[data](**options) if data in names else known.FolderDataModule(data, **options)
-    seed_everything(seed)
-    shape: dict[str, Any] = {"image_shape": list(images.image_shape), "num_classes": images.num_classes}
-    shape |= {"width": width, "max_width": max_width, "stages": stages}
-    model = Classifier(**shape, lr=lr)
-    trainer = Trainer(max_epochs=epochs, logger=False, enable_checkpointing=False, enable_model_summary=False)
-    trainer.fit(model, datamodule=images)
-    trainer.test(model, datamodule=images)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".ckpt":
-        trainer.save_checkpoint(out, weights_only=True)
-    else:
-        save_file(model.cpu().state_dict(), out)
-    accuracy = round(float(trainer.callback_metrics["test/accuracy"]), 4)
-    return {"sha256": hashlib.sha256(out.read_bytes()).hexdigest(), "test_accuracy": accuracy} | shape
-
-
-if __name__ == "__main__":
-    try:
-        print(json.dumps(auto_cli(train, as_positional=False)))
-    except (RuntimeError, ValueError, MisconfigurationException) as error:  # of the data, or of a value
-        raise SystemExit(f"zoo.classifier: error: {' '.join(str(error).split())}") from None

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
+from zoo.compiled import Graphs
 from zoo.randomness import run_seed, seed_draws
 from zoo.sampling import GenerativeModule, evaluating, images_of
 from zoo.schedules import Schedule
@@ -45,6 +46,7 @@ class AdversarialLoop(GenerativeModule):
         self.automatic_optimization = False
         self.portion = 0
         self.observed: dict[str, Tensor] = {}
+        self.compiled: Graphs | None = None
 
     @abstractmethod
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -59,6 +61,15 @@ class AdversarialLoop(GenerativeModule):
     def generator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """What the generator minimises, the prior's penalty aside."""
 
+    def adversarial(self, real: Tensor, latents: Tensor) -> Tensor:
+        """The generator's loss on its images of these latents."""
+        return self.generator_loss(real, self.generator(latents))
+
+    @property
+    def graphs(self) -> Graphs:
+        """What the moves compute; compiled where callbacks.Compile made it so."""
+        return self.compiled or Graphs(self.generator, self.critic_terms, self.adversarial)
+
     def constrain_critic(self) -> None:
         """Runs after each critic update."""
 
@@ -69,7 +80,8 @@ class AdversarialLoop(GenerativeModule):
 
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """One round, on images [critic_steps * N, C, H, W]: each critic update has its own N."""
-        parts, step, self.observed = self.parts(batch), self.global_step, {}
+        parts, step = self.parts(batch), self.global_step
+        self.observed.clear()
         seed_draws(self.device, "step", run_seed(), self.global_rank, step)
         if self.lr_decay:
             self.set_learning_rates(decayed(step, *self.lr_decay))
@@ -126,9 +138,9 @@ class AdversarialLoop(GenerativeModule):
     def move_critic(self, real: Tensor, counted: bool) -> None:
         """One critic update; the generator's graph is not even built."""
         with torch.no_grad(), evaluating(*[self.generator] * (self.fake_mode == "eval")):
-            made = [self.generator(latents) for latents in self.portions(self.prior(len(real)))]
+            made = [self.graphs.generator(latents) for latents in self.portions(self.prior(len(real)))]
         paid: list[Tensor] = []
-        for loss in self.critic_terms:
+        for loss in self.graphs.critic_terms:
             terms = (loss(*portion) for portion in zip(self.portions(real), made, strict=True))
             paid.append(self.descend(CRITIC, terms, counted and not paid))
         self.constrain_critic()
@@ -139,7 +151,7 @@ class AdversarialLoop(GenerativeModule):
         penalties: list[Tensor] = []
 
         def loss(real: Tensor, latents: Tensor) -> Tensor:
-            adversarial = self.generator_loss(real, self.generator(latents))
+            adversarial = self.graphs.adversarial(real, latents)
             penalties.append(self.prior.penalty())
             return adversarial + penalties[-1]
 

@@ -58,8 +58,12 @@ def gradient_norms(
     if epsilon is None:
         epsilon = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
     with torch.autocast(real.device.type, enabled=False):
-        x_hat = torch.lerp(fake.detach().to(real.dtype), real.detach(), epsilon).requires_grad_()
-        (gradient,) = torch.autograd.grad(critic(x_hat).sum(), x_hat, create_graph=True)
+        x_hat = torch.lerp(fake.detach().to(real.dtype), real.detach(), epsilon)
+        if torch.compiler.is_compiling():  # a graph of torch.compile takes gradients inside only in this form
+            gradient: Tensor = torch.func.grad(lambda x: critic(x).sum())(x_hat)
+        else:
+            x_hat.requires_grad_()
+            (gradient,) = torch.autograd.grad(critic(x_hat).sum(), x_hat, create_graph=True)
         return (gradient.flatten(1).square().sum(1) + eps).sqrt()
 
 

@@ -1,0 +1,45 @@
+"""Compiled training."""
+
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from zoo import WGANGP
+from zoo.compiled import compiled
+from zoo.loop import AdversarialLoop
+
+
+class Compile(Callback):
+    """Trains through torch.compile: the same run up to rounding, in fewer and larger kernels.
+
+    On a GPU the graphs are CUDA graphs. The first round takes a minute or so, and needs a C++ compiler: worth it where
+    launching kernels is what takes time, small networks on a GPU, and hardly ever on a CPU (docs/speed.md).
+
+    Args:
+        losses: whether the losses are compiled, with their gradients and the generator's images.
+
+    Raises:
+        MisconfigurationException: on several devices, with accumulate, or where the gradient penalty meets batch norm.
+        zoo.compiled.CompileError: torch.compile cannot do it.
+    """
+
+    def __init__(self, losses: bool = False) -> None:
+        self.losses = losses
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Puts graphs in the functions' places."""
+        assert isinstance(pl_module, AdversarialLoop)
+        if not self.losses:
+            return
+        if trainer.world_size > 1:
+            raise MisconfigurationException("compile.losses is for one device: leave it out, or train on one")
+        if isinstance(pl_module, WGANGP) and any(isinstance(part, _BatchNorm) for part in pl_module.critic.modules()):
+            raise MisconfigurationException("compile.losses: torch.func cannot take the penalty through batch norm")
+        if pl_module.accumulate > 1:
+            raise MisconfigurationException("compile.losses is for whole batches: accumulate must be 1")
+        pl_module.compiled = compiled(pl_module.graphs, pl_module.observed)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leaves the model as it was."""
+        assert isinstance(pl_module, AdversarialLoop)
+        pl_module.compiled = None

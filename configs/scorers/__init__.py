@@ -1,0 +1,96 @@
+"""Recipes of classifiers to score images with, and `ganzoo scorer`, which trains them."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import auto_cli
+from lightning.pytorch import Trainer, seed_everything
+from safetensors.torch import save_file
+
+import configs
+from configs.parser import Parser
+from datamodules import (
+    DigitsDataModule,
+    FlowersDataModule,
+    FolderDataModule,
+    ImageDataModule,
+    MNISTDataModule,
+)
+from zoo.classifier import Classifier
+
+FOLDER = Path(__file__).parent
+KNOWN = {"digits": DigitsDataModule, "mnist": MNISTDataModule, "flowers": FlowersDataModule}
+
+
+def train(
+    data: str,
+    out: Path,
+    image_size: int | None = None,
+    flip: bool = False,
+    epochs: int = 10,
+    batch_size: int = 128,
+    seed: int = 0,
+    width: int = 16,
+    max_width: int = 64,
+    stages: int = 2,
+    lr: float = 5e-3,
+) -> dict[str, Any]:
+    """Trains a classifier, tests it, writes it, and returns what `zoo/weights/index.json` says of such a file.
+
+    Args:
+        data: digits, mnist, flowers, or a folder that holds a folder for each class.
+        out: a .ckpt, to be named where a scorer's name goes, or a .safetensors, to be shipped.
+        image_size: height and width; the data set's own by default.
+        flip: mirror training images at random, beside what the data set does: not for digits or letters.
+        epochs: passes over the training images.
+        batch_size: images per step.
+        seed: of weights, order and augmentation.
+        width: see zoo.classifier.Classifier.
+        max_width: see Classifier.
+        stages: see Classifier.
+        lr: see Classifier.
+
+    Raises:
+        ValueError: `out` is neither.
+        OSError: `out` cannot be written.
+        DataError: the data is not there, or not what it should be.
+    """
+    if out.suffix not in (".ckpt", ".safetensors"):
+        raise ValueError(f"--out must end in .ckpt or .safetensors, got {out}")
+    out.parent.mkdir(parents=True, exist_ok=True)  # before an hour of training
+    partial = out.with_suffix(f".part{out.suffix}")
+    options: dict[str, Any] = {"batch_size": batch_size} | ({"flip": True} if flip else {})
+    options |= {} if image_size is None else {"image_size": image_size}
+    images: ImageDataModule = KNOWN[data](**options) if data in KNOWN else FolderDataModule(data, **options)
+    seed_everything(seed)
+    shape: dict[str, Any] = {"image_shape": list(images.image_shape), "num_classes": images.num_classes}
+    shape |= {"width": width, "max_width": max_width, "stages": stages}
+    model = Classifier(**shape, lr=lr)
+    trainer = Trainer(max_epochs=epochs, logger=False, enable_checkpointing=False, enable_model_summary=False)
+    trainer.fit(model, datamodule=images)
+    trainer.test(model, datamodule=images)
+    if out.suffix == ".ckpt":
+        trainer.save_checkpoint(partial, weights_only=True)
+    else:
+        save_file(model.cpu().state_dict(), partial)
+    partial.replace(out)
+    accuracy = round(float(trainer.callback_metrics["test/accuracy"]), 4)
+    return {"sha256": hashlib.sha256(out.read_bytes()).hexdigest(), "test_accuracy": accuracy} | shape
+
+
+class ScorerParser(Parser):
+    """The command's own."""
+
+    advice = "see ganzoo scorer --help"
+
+
+def main(words: Sequence[str]) -> None:
+    """`ganzoo scorer WORDS`: --config takes a recipe's name, too. Raises ValueError and DataError."""
+    words = configs.recipes_to_paths(words, FOLDER)
+    entry = auto_cli(
+        train, args=words, as_positional=False, parser_class=ScorerParser, prog="ganzoo scorer", allow_abbrev=False
+    )
+    print(json.dumps(entry))

@@ -1,0 +1,137 @@
+"""The compiled round is the round, up to rounding; and who cannot have it is told."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer, seed_everything
+from torch.testing import assert_close
+from torch.utils.data import DataLoader
+
+import zoo
+from callbacks import Compile
+from zoo import compiled
+from zoo.checkpoints import read
+
+ROOT = Path(__file__).resolve().parents[1]
+MODELS = [cls for cls in (getattr(zoo, name) for name in zoo.__all__) if isinstance(cls, type)]
+MODELS = [cls for cls in MODELS if issubclass(cls, zoo.GAN)]
+SHAPE = (1, 8, 8)
+TINY = {"generator_options": {"hidden": [8]}, "critic_options": {"hidden": [8]}, "latent_dim": 4}
+# Adam makes steps of full length of gradients that are rounding alone, as those of biases before batch norm.
+TINY |= {key: {"name": "sgd", "lr": 0.05} for key in ("generator_optimizer", "critic_optimizer")}
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of torch.compile's own deprecated calls
+
+
+def train(cls, compile_, accelerator="cpu", **options):
+    torch._dynamo.reset()
+    seed_everything(0, verbose=False)
+    model = cls(image_shape=SHAPE, **options)
+    batch = 4 * model.batches_per_step
+    images = torch.rand(2 * batch, *SHAPE, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    trainer = Trainer(max_steps=2, accelerator=accelerator, devices=1, callbacks=[Compile(compile_)], **quiet)
+    trainer.fit(model, DataLoader(images, batch_size=batch))
+    return model
+
+
+def assert_same(one, other, **tolerance):
+    assert one.observed.keys() == other.observed.keys() >= {"critic_loss", "generator_loss"}
+    for name, value in one.observed.items():
+        assert_close(value, other.observed[name], msg=lambda told, name=name: f"{name}: {told}", **tolerance)
+    for (name, value), theirs in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
+        assert_close(value, theirs, msg=lambda told, name=name: f"{name}: {told}", **tolerance)
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """torch.compile with everything of it but the making of kernels, which takes a minute; counts what it compiles."""
+    count = []
+
+    def backend(module, inputs):
+        count.append(module)
+        from torch._dynamo.backends.debugging import aot_eager
+
+        return aot_eager(module, inputs)
+
+    monkeypatch.setattr(compiled, "OPTIONS", {"backend": backend})
+    return count
+
+
+@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
+def test_a_compiled_run_is_the_run(cls, traced):
+    plain = train(cls, False, **TINY)
+    assert not traced
+    graphs = train(cls, True, **TINY)
+    assert len(traced) == 3  # the generator's, the critic's and the adversarial one: nothing is compiled twice
+    assert graphs.compiled is None
+    assert_same(plain, graphs, rtol=1e-5, atol=1e-7)
+
+
+def test_two_critic_terms_are_two_graphs(traced):
+    options = TINY | {"critic_update": "separate", "fake_mode": "eval"}
+    plain, graphs = train(zoo.GAN, False, **options), train(zoo.GAN, True, **options)
+    assert len(traced) == 4
+    assert_same(plain, graphs, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cls", [zoo.GAN, zoo.WGANGP], ids=lambda cls: cls.__name__)
+def test_inductor_s_kernels_differ_by_rounding_alone(cls):
+    assert_same(train(cls, False, **TINY), train(cls, True, **TINY), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
+def test_cuda_graphs_differ_by_rounding_alone(cls):
+    plain, graphs = train(cls, False, accelerator="gpu", **TINY), train(cls, True, accelerator="gpu", **TINY)
+    assert_same(plain, graphs, rtol=1e-3, atol=1e-5)
+
+
+def test_it_is_an_option_of_the_command(run, traced):
+    whole = read(run("fit") / "checkpoints" / "last.ckpt")
+    assert not traced
+    graphs = read(run("fit", "--compile.losses=true") / "checkpoints" / "last.ckpt")
+    assert len(traced) == 3
+    for name, value in whole["state_dict"].items():
+        assert_close(value, graphs["state_dict"][name], rtol=1e-5, atol=1e-7, msg=name)
+
+
+# -- what cannot be --
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (TINY | {"accumulate": 2}, "accumulate must be 1"),
+        ({"network": "keras_conv", "critic_options": {"norm": "batch"}}, "the penalty through batch norm"),
+    ],
+)
+def test_what_cannot_be_compiled_is_told_before_the_first_step(options, told):
+    with pytest.raises(MisconfigurationException, match=told):
+        train(zoo.WGANGP, True, **options)
+
+
+def test_what_torch_refuses_is_one_line(run, capsys, monkeypatch):
+    def refuses(module, inputs):
+        raise RuntimeError("no kernel for this\nand a page of advice")
+
+    monkeypatch.setattr(compiled, "OPTIONS", {"backend": refuses})
+    with pytest.raises(SystemExit) as end:
+        run("fit", "--compile.losses=true")
+    assert end.value.code == 2
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("ganzoo: error:"))
+    assert "torch.compile cannot do this model" in line
+
+
+@pytest.mark.ddp
+def test_several_devices_are_refused(tiny):
+    words = ["fit", "--config", str(tiny), "--trainer.devices=2", "--compile.losses=true"]
+    command = [sys.executable, "-m", "cli", *words, "--trainer.default_root_dir", str(tiny.parent)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2
+    assert "ganzoo: error: compile.losses is for one device" in result.stderr

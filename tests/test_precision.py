@@ -1,0 +1,51 @@
+"""Float32 stays float32, and an imitated bfloat16 is told."""
+
+import pytest
+import torch
+
+from zoo import precision
+
+
+@pytest.fixture(autouse=True)
+def settings_as_before():
+    matmul = getattr(torch.backends.mkldnn, "matmul", None)
+    before = getattr(matmul, "fp32_precision", None)
+    yield
+    if before is not None:
+        matmul.fp32_precision = before
+
+
+def test_products_are_float32_whatever_the_library():
+    precision.allow_onednn_float32()
+    assert precision.product_error() < precision.TOLERANCE
+
+
+def test_a_library_that_rounds_is_not_used(monkeypatch):
+    """A tolerance that no product meets stands for a CPU that computes them in bfloat16."""
+    monkeypatch.setattr(precision, "TOLERANCE", 0.0)
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    assert not precision.allow_onednn_float32()
+    assert torch.backends.mkldnn.matmul.fp32_precision == before
+
+
+def test_the_tolerance_tells_float32_from_bfloat16():
+    left, right = torch.randn(64, 1024), torch.randn(1024, 256)
+    exact = left.double() @ right.double()
+    rounded = left.bfloat16().float() @ right.bfloat16().float()
+    assert (rounded - exact).norm() / exact.norm() > 100 * precision.TOLERANCE
+
+
+def test_the_global_random_state_is_left_alone():
+    torch.manual_seed(1)
+    expected = torch.rand(2)
+    torch.manual_seed(1)
+    precision.product_error()
+    assert torch.equal(torch.rand(2), expected)
+
+
+@pytest.mark.parametrize(("cpu_has_it", "told"), [(False, True), (True, False)])
+def test_an_imitated_bfloat16_is_told(cpu_has_it, told, run, caplog, monkeypatch):
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: cpu_has_it, raising=False)
+    assert not precision.is_imitated("32-true")
+    run("fit", "--trainer.precision=bf16-mixed", "--trainer.max_steps=2")
+    assert ("this CPU only imitates bfloat16" in caplog.text) == told

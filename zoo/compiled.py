@@ -1,0 +1,54 @@
+"""What a round computes, as graphs of torch.compile; on a GPU they are CUDA graphs, launched at once."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+# fallback_random: eager torch's draws, so that a compiled run is the same run up to rounding
+OPTIONS: dict[str, Any] = {"backend": "inductor", "options": {"fallback_random": True, "triton.cudagraphs": True}}
+
+
+class CompileError(ValueError):
+    """torch.compile refused a model, or has no C++ compiler."""
+
+
+class Graphs(NamedTuple):
+    """The parts of a round that are worth a graph each, with the gradients that are made through them."""
+
+    generator: Callable[[Tensor], Tensor]
+    """Latents [N, D] to images, for the critic's moves."""
+    critic_terms: list[Callable[[Tensor, Tensor], Tensor]]
+    """See AdversarialLoop.critic_terms."""
+    adversarial: Callable[[Tensor, Tensor], Tensor]
+    """Real images and latents to the generator's loss."""
+
+
+def compiled(graphs: Graphs, observed: dict[str, Tensor]) -> Graphs:
+    """The same functions, compiled when they are first called, for batches of one size.
+
+    `observed` is where they leave what they observe. They raise CompileError where torch cannot compile them.
+    """
+
+    def graph(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        fast = torch.compile(function, fullgraph=True, dynamic=False, **OPTIONS)
+
+        def replayed(*inputs: Tensor) -> Tensor:
+            torch.compiler.cudagraph_mark_step_begin()
+            before = dict(observed)
+            observed.clear()  # else a graph is for one state of it
+            try:
+                output = fast(*inputs)
+            except RuntimeError as error:
+                if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
+                    raise
+                raise CompileError(f"torch.compile cannot do this model: {str(error).splitlines()[0]}") from error
+            # A CUDA graph writes to the same memory whenever it runs: what is kept is copied.
+            observed.update(before | {name: value.clone() for name, value in observed.items()})
+            return output.clone()
+
+        return replayed
+
+    terms = [graph(term) for term in graphs.critic_terms]
+    return Graphs(graph(graphs.generator), terms, graph(graphs.adversarial))
