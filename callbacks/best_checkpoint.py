@@ -8,7 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from callbacks.scores import Scores
-from zoo.evaluation import KEYS
+from zoo.evaluation import KEYS, METRICS
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -35,10 +35,22 @@ class BestCheckpoint(ModelCheckpoint):
         """Finds its folder."""
         if self.dirpath is None:
             self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
-        blind = any(isinstance(each, Scores) and each.scorer is None for each in trainer.callbacks)  # type: ignore[attr-defined]
-        if stage == "fit" and blind and str(self.monitor).removeprefix("val/") in KEYS:
+        if stage == "fit":
+            for scores in trainer.callbacks:  # type: ignore[attr-defined]
+                if isinstance(scores, Scores):
+                    self.check(scores)
+        super().setup(trainer, pl_module, stage)
+
+    def check(self, scores: Scores) -> None:
+        """Raises MisconfigurationException for a score that validation will not log, before anything is trained."""
+        score = str(self.monitor).removeprefix("val/")
+        if score in KEYS and scores.scorer is None:
             raise MisconfigurationException(
                 f"best_checkpoint.monitor {self.monitor} needs a scorer, and none ships for this data: "
                 "give --scores.scorer, or --best_checkpoint.monitor val/sliced_wasserstein"
             )
-        super().setup(trainer, pl_module, stage)
+        for metric, keys in METRICS.items():
+            if score in keys and metric not in scores.metrics:
+                raise MisconfigurationException(
+                    f"best_checkpoint.monitor {self.monitor} is not computed: add {metric} to --scores.metrics"
+                )

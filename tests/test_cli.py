@@ -171,6 +171,15 @@ def test_a_monitor_without_its_scorer_is_an_error_at_once(tiny, tmp_path, monkey
     assert "needs a scorer" in line
 
 
+@pytest.mark.parametrize(("score", "metric"), [("recall", "precision_recall"), ("sliced_wasserstein",) * 2])
+def test_a_monitor_that_is_not_computed_is_an_error_at_once(score, metric, tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["--scores.metrics=[fid]", f"--best_checkpoint.monitor=val/{score}"]
+    status, line = error(capsys, "fit", "--config", "tiny.yaml", *words)
+    assert status == 2
+    assert f"add {metric} to --scores.metrics" in line
+
+
 # -- a run's folder --
 
 
