@@ -82,7 +82,7 @@ class Guard(Callback):
         weights = torch.cat([weight.detach().flatten() for weight in model.critic.parameters()])
         moved = len(self.critic) != len(weights) or not torch.equal(weights, self.critic)
         self.still = 0 if moved else self.still + 1
-        self.critic = weights.clone()
+        self.critic = weights
         if self.still >= self.patience:
             steps = self.still * int(getattr(trainer, "log_every_n_steps", 1))
             self.report(trainer, "critic", f"the critic has not moved for {steps} steps")

@@ -86,6 +86,7 @@ def test_inductor_s_kernels_differ_by_rounding_alone(cls):
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
 def test_cuda_graphs_differ_by_rounding_alone(cls):
     plain, graphs = train(cls, False, accelerator="gpu", **TINY), train(cls, True, accelerator="gpu", **TINY)

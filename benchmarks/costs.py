@@ -1,0 +1,212 @@
+"""What a run costs beside its steps, as JSON lines.
+
+    python -m benchmarks.costs shares --recipe gan_mlp_mnist wgan_gp_mnist
+    python -m benchmarks.costs memory --recipe gan_mlp_mnist
+    python -m benchmarks.costs start
+    python -m benchmarks.costs scores
+
+`shares`: what part of a run goes into validation with its scores, pictures and checkpoints, at the recipe's own
+intervals. `memory`: the peak of the recipe's run, one validation included, against that of the bare loop of
+benchmarks/loops.py, each in a process of its own. `start`: from the command to the end of the first step, against
+importing torch, lightning and torchvision alone. `scores`: 10,000 images through the scorer of MNIST, and the scores.
+Times are the process' own with one thread.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from itertools import islice, pairwise
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.profilers import Profiler
+
+import configs
+import datamodules
+import zoo
+from benchmarks.loops import bare
+from cli import main as ganzoo
+from datamodules.images import to_unit_range
+from zoo.evaluation import Evaluation
+from zoo.scorers import load_scorer
+
+STEPS = 6
+"""Of a run that is measured; the last has a picture, a validation and a checkpoint."""
+
+
+class Actions(Profiler):
+    """The process' time in each of Lightning's named actions, seconds."""
+
+    seconds: defaultdict[str, list[float]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: dict[str, float] = {}
+        Actions.seconds = defaultdict(list)
+
+    def start(self, action_name: str) -> None:
+        """Begins."""
+        self.begun[action_name] = time.process_time()
+
+    def stop(self, action_name: str) -> None:
+        """Ends."""
+        self.seconds[action_name].append(time.process_time() - self.begun[action_name])
+
+
+class Clock(Callback):
+    """When steps begin, and how long a validation takes; told as the actions `step` and `validation`."""
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """A step begins."""
+        Actions.seconds["begin"].append(time.process_time())
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A validation begins."""
+        self.begun = time.process_time()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A validation ends."""
+        Actions.seconds["validation"].append(time.process_time() - self.begun)
+
+
+class FirstStep(Callback):
+    """Tells the process' time at the end of the first step, and leaves."""
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Leaves."""
+        print(time.process_time(), flush=True)
+        os._exit(0)
+
+
+def words(recipe: str, folder: str) -> list[str]:
+    """The command, less Weights & Biases."""
+    return ["fit", "--config", recipe, "--trainer.default_root_dir", folder, "--loggers=[csv]"]
+
+
+def shares(recipe: str) -> dict[str, Any]:
+    """Runs a few steps and the things that are done at intervals once; what these take of a run."""
+    given = yaml.safe_load(configs.find(recipe).read_text())
+    every = {
+        "validation": given["trainer"]["val_check_interval"],
+        "pictures": given["image_grid"]["every_n_steps"],
+        "checkpoints": 1000,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        at_the_end = [f"--{key}={STEPS}" for key in ("trainer.max_steps", "trainer.val_check_interval")]
+        at_the_end += [f"--{key}.every_n_steps={STEPS}" for key in ("image_grid", "last_checkpoint")]
+        watch = ["--trainer.profiler=benchmarks.costs.Actions", "--trainer.callbacks+=benchmarks.costs.Clock"]
+        ganzoo([*words(recipe, folder), *at_the_end, *watch])
+    seen = sys.modules["benchmarks.costs"].Actions.seconds
+
+    def total(*parts: str) -> float:
+        return sum(sum(each) for name, each in seen.items() if all(part in name for part in parts))
+
+    once = {
+        "validation": seen["validation"][-1],
+        "pictures": total("ImageGrid", "on_train_batch_end"),
+        "checkpoints": total("Checkpoint", "on_train_batch_end") + total("Checkpoint", "on_validation_end"),
+    }
+    step = float(np.median([after - before for before, after in pairwise(seen["begin"][1:])]))
+    per_step = {name: once[name] / every[name] for name in once}
+    whole = step + sum(per_step.values())
+    told = {f"{name}_share": round(value / whole, 4) for name, value in per_step.items()}
+    seconds = {f"{name}_s": round(value, 3) for name, value in once.items()}
+    return {"recipe": recipe, "step_s": round(step, 4)} | seconds | told | {"share": round(1 - step / whole, 4)}
+
+
+def peak_kb(*arguments: str) -> int:
+    """The peak of resident memory of `python -m benchmarks.costs ARGUMENTS`, as it tells itself."""
+    command = [sys.executable, "-m", "benchmarks.costs", *arguments]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1])
+
+
+def run_product(recipe: str) -> None:
+    """The recipe's run, a few steps and a validation long."""
+    with tempfile.TemporaryDirectory() as folder:
+        ganzoo([*words(recipe, folder), f"--trainer.max_steps={STEPS}", f"--trainer.val_check_interval={STEPS}"])
+
+
+def run_bare(recipe: str) -> None:
+    """As many steps of the bare loop."""
+    given = yaml.safe_load(configs.find(recipe).read_text())
+    data = getattr(datamodules, given["data"]["class_path"].split(".")[-1])(**given["data"].get("init_args", {}))
+    data.setup()
+    arguments = given["model"].get("init_args", {})
+    model = getattr(zoo, given["model"]["class_path"].split(".")[-1])(image_shape=data.image_shape, **arguments)
+    for _ in islice(bare(model, data.splits["train"].images, data.batch_size, data.flip, False), STEPS):
+        pass
+
+
+def memory(recipe: str) -> dict[str, Any]:
+    """The product's peak against the bare loop's."""
+    product, alone = peak_kb("product", "--recipe", recipe), peak_kb("bare", "--recipe", recipe)
+    return {"recipe": recipe, "product_kb": product, "bare_kb": alone, "ratio": round(product / alone, 3)}
+
+
+def start(recipe: str, rounds: int) -> dict[str, Any]:
+    """Both in turns, each in a new process."""
+    imports = "import time, torch, lightning, torchvision; print(time.process_time())"
+    first = "import sys, cli; cli.main(sys.argv[1:])"
+    seconds: dict[str, list[float]] = {"imports": [], "product": []}
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [first, *words(recipe, folder), "--trainer.callbacks+=benchmarks.costs.FirstStep"]
+            for name, code in (("imports", [imports]), ("product", command)):
+                made = subprocess.run([sys.executable, "-c", *code], check=True, stdout=subprocess.PIPE, text=True)
+                seconds[name].append(float(made.stdout.split()[-1]))
+    ratio = np.quantile(np.array(seconds["product"]) / seconds["imports"], [0.25, 0.5, 0.75]).round(3).tolist()
+    medians = {f"{name}_s": round(float(np.median(each)), 2) for name, each in seconds.items()}
+    return {"recipe": recipe, "rounds": rounds, "ratio": ratio[1], "quartiles": [ratio[0], ratio[2]]} | medians
+
+
+def scores(rounds: int) -> dict[str, Any]:
+    """The scorer's pass over 10,000 images, and the scores of them against as many."""
+    images = to_unit_range(torch.randint(0, 256, (10_000, 1, 28, 28), dtype=torch.uint8))
+    seconds: dict[str, list[float]] = {"images": [], "scores": []}
+    for _ in range(rounds):
+        evaluation = Evaluation(load_scorer("mnist"))
+        for batch in images.split(500):
+            evaluation.update_real(batch)
+        begin = time.process_time()
+        for batch in images.split(500):
+            evaluation.update_fake(batch)
+        middle = time.process_time()
+        evaluation.compute()
+        seconds["images"].append(middle - begin)
+        seconds["scores"].append(time.process_time() - middle)
+    return {f"{name}_s": round(float(np.median(each)), 2) for name, each in seconds.items()} | {"rounds": rounds}
+
+
+def main() -> None:
+    """Measures what is asked for, and prints it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("shares", "memory", "start", "scores", "product", "bare"))
+    parser.add_argument("--recipe", nargs="+", default=["gan_mlp_mnist"])
+    parser.add_argument("--rounds", type=int, default=5)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    if given.what == "scores":
+        print(json.dumps(scores(given.rounds)))
+        return
+    for recipe in given.recipe:
+        if given.what in ("product", "bare"):
+            (run_product if given.what == "product" else run_bare)(recipe)
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        else:
+            measure = {"shares": shares, "memory": memory, "start": lambda name: start(name, given.rounds)}
+            print(json.dumps(measure[given.what](recipe)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

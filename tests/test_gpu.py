@@ -1,0 +1,60 @@
+"""What only a GPU can show: a round never waits for it, and the command line trains there."""
+
+import csv
+
+import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+
+import zoo
+from datamodules import DigitsDataModule
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+
+
+class NoWaiting(Callback):
+    """Lets torch raise an error wherever a round would wait for the device, after two rounds of warming up."""
+
+    def __init__(self):
+        self.rounds = 0
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if trainer.global_step >= 2:
+            torch.cuda.set_sync_debug_mode("error")
+            self.rounds += 1
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        torch.cuda.set_sync_debug_mode("default")
+
+    on_exception = on_train_batch_end
+
+
+@pytest.mark.parametrize("cls", [zoo.GAN, zoo.WGAN, zoo.WGANGP, zoo.DeLiGAN], ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_round_that_is_not_logged_waits_for_nothing(cls, precision):
+    data, watch = DigitsDataModule(batch_size=8), NoWaiting()
+    model = cls(image_shape=data.image_shape, generator_options={"hidden": [8]}, critic_options={"hidden": [8]})
+    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    try:
+        Trainer(
+            max_steps=6,
+            accelerator="gpu",
+            devices=1,
+            precision=precision,
+            log_every_n_steps=100,
+            limit_val_batches=0,
+            callbacks=[watch],
+            **quiet,
+        ).fit(model, data)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert watch.rounds == 4
+    assert all(weight.isfinite().all() for weight in model.parameters())
+
+
+@pytest.mark.parametrize("compile_", ["false", "true"])
+def test_the_command_trains_there(compile_, run):
+    folder = run("fit", "--trainer.accelerator=gpu", f"--compile.losses={compile_}")
+    rows = list(csv.DictReader((folder / "metrics.csv").open()))
+    assert any(row.get("train/critic_loss") for row in rows)
+    assert (folder / "checkpoints" / "last.ckpt").is_file()
