@@ -19,11 +19,13 @@ class NoWaiting(Callback):
         self.rounds = 0
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        """Begins to watch."""
         if trainer.global_step >= 2:
             torch.cuda.set_sync_debug_mode("error")
             self.rounds += 1
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        """Validation and logging may wait."""
         torch.cuda.set_sync_debug_mode("default")
 
     on_exception = on_train_batch_end
