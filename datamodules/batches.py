@@ -5,12 +5,12 @@ No per-image Python: one item of the loader is one training step, a single fancy
 
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
-from zlib import crc32
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
+
+from zoo.randomness import seeded
 
 Sampling = Literal["epoch", "replacement", "epoch_in_order_first"]
 
@@ -37,12 +37,6 @@ class ImageDataset(Dataset[Images]):
 
     def __getitem__(self, index: Tensor) -> Images:
         return self.data.take(index)
-
-
-def seeded(purpose: str, *key: int) -> torch.Generator:
-    """A CPU generator that is a function of `key` alone, and differs from that for any other purpose."""
-    state = np.random.SeedSequence((crc32(purpose.encode()), *key)).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(state[0]))
 
 
 class ShuffledSteps(DistributedSampler[Tensor]):

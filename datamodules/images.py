@@ -11,7 +11,8 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from datamodules.batches import Images, OrderedBatches, Sampling, ShuffledSteps, batch_loader, seeded
+from datamodules.batches import Images, OrderedBatches, Sampling, ShuffledSteps, batch_loader
+from zoo.randomness import run_seed, seeded
 
 
 class DataError(RuntimeError):
@@ -181,11 +182,6 @@ class ImageDataModule(LightningDataModule):
         dtype = self.trainer.lightning_module.dtype
         assert isinstance(dtype, torch.dtype)
         return to_unit_range(images, dtype), batch.labels
-
-
-def run_seed() -> int:
-    """The seed given to `seed_everything`, which Lightning also hands to the processes it starts; 0 without one."""
-    return int(os.environ.get("PL_GLOBAL_SEED", 0))
 
 
 def held_out(data: Images, **sizes: int) -> dict[str, Images]:

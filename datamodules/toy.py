@@ -6,8 +6,9 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from datamodules.batches import Images, seeded
+from datamodules.batches import Images
 from datamodules.images import ImageDataModule
+from zoo.randomness import seeded
 
 Kind = Literal["unimodal", "bimodal", "ring", "grid"]
 

@@ -5,7 +5,8 @@ from itertools import chain, islice
 import pytest
 import torch
 
-from datamodules.batches import ImageDataset, Images, OrderedBatches, ShuffledSteps, batch_loader, seeded
+from datamodules.batches import ImageDataset, Images, OrderedBatches, ShuffledSteps, batch_loader
+from zoo.randomness import seeded
 
 
 def stream(sampler, epochs=1, limit=None):
