@@ -20,7 +20,8 @@ from configs.command import ZooCLI
 from configs.parser import Parser, fail
 from datamodules import DataError, ImageDataModule
 from zoo import GAN
-from zoo.compiled import CompileError
+from zoo.compiled import CompileError, plain_errors
+from zoo.precision import settings_kept
 from zoo.scorers import ScorerError
 
 ABOUT = "GANs, by recipe. `ganzoo list` shows the recipes; `--debug` shows where in the code an error was found."
@@ -38,14 +39,14 @@ def main(args: Sequence[str] | None = None) -> None:
     if words[:1] == ["list"]:
         configs.list_recipes(words[1:])
         return
-    if words[:1] == ["scorer"]:
-        train_scorer(words[1:])
-        return
     if not words:
         fail(2, "say what to do: fit, validate, test, predict, list or scorer, e.g. ganzoo fit --config quickstart")
-    with quiet_logs(), patient_interrupts() as interrupts:
+    with quiet_logs(), settings_kept(), patient_interrupts() as interrupts:
         try:
-            run(words)
+            if words[0] == "scorer":
+                train_scorer(words[1:])
+            else:
+                run(words)
         except SIGTERMException:  # 128 + the signal: whoever waits must not take this for a finished run
             raise SystemExit(128 + (signal.SIGINT if interrupts else signal.SIGTERM)) from None
         except (KeyboardInterrupt, SystemExit) as end:
@@ -57,7 +58,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 
 def train_scorer(words: list[str]) -> None:
-    """`ganzoo scorer`: trains a classifier to score with; the same statuses."""
+    """`ganzoo scorer`: trains a classifier to score with; wrong data ends with status 1, wrong words with 2."""
     from configs import scorers
 
     try:
@@ -77,24 +78,25 @@ def run(words: list[str]) -> None:
     except ValueError as error:
         fail(2, f"--config: {error}")
     try:
-        ZooCLI(
-            GAN,
-            ImageDataModule,
-            parser_kwargs={
-                "allow_abbrev": False,
-                "prog": "ganzoo",
-                "description": ABOUT,
-            },
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            args=words,
-            parser_class=Parser,
-            save_config_callback=RunConfig,
-            save_config_kwargs={"save_to_log_dir": False},
-            seed_everything_default=0,
-            auto_configure_optimizers=False,
-            load_from_checkpoint_support=False,
-        )
+        with plain_errors():
+            ZooCLI(
+                GAN,
+                ImageDataModule,
+                parser_kwargs={
+                    "allow_abbrev": False,
+                    "prog": "ganzoo",
+                    "description": ABOUT,
+                },
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                args=words,
+                parser_class=Parser,
+                save_config_callback=RunConfig,
+                save_config_kwargs={"save_to_log_dir": False},
+                seed_everything_default=0,
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+            )
     except (DataError, GuardError) as error:
         fail(1, str(error))
     except OSError as error:  # a full disk, a folder that nobody may write to

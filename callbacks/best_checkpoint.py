@@ -1,5 +1,6 @@
 """The best state of a run by a score."""
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -43,14 +44,23 @@ class BestCheckpoint(ModelCheckpoint):
 
     def check(self, scores: Scores) -> None:
         """Raises MisconfigurationException for a score that validation will not log, before anything is trained."""
-        score = str(self.monitor).removeprefix("val/")
+        monitor = str(self.monitor)
+        score = monitor.removeprefix("val/")
+        known = {key: metric for metric, keys in METRICS.items() for key in keys}
+        if score not in known:  # another callback's, unless it looks like one of ours
+            if meant := get_close_matches(monitor, [f"val/{key}" for key in known], n=1, cutoff=0.8):
+                raise MisconfigurationException(f"best_checkpoint.monitor {monitor}: did you mean {meant[0]}?")
+            return
+        if monitor == score:
+            raise MisconfigurationException(f"best_checkpoint.monitor {score}: it is logged as val/{score}")
         if score in KEYS and scores.scorer is None:
             raise MisconfigurationException(
-                f"best_checkpoint.monitor {self.monitor} needs a scorer, and none ships for this data: "
+                f"best_checkpoint.monitor {monitor} needs a scorer, and none ships for this data: "
                 "give --scores.scorer, or --best_checkpoint.monitor val/sliced_wasserstein"
             )
-        for metric, keys in METRICS.items():
-            if score in keys and metric not in scores.metrics:
-                raise MisconfigurationException(
-                    f"best_checkpoint.monitor {self.monitor} is not computed: add {metric} to --scores.metrics"
-                )
+        if known[score] not in scores.metrics:
+            other = next((key for key in known if known[key] in scores.metrics), None)
+            raise MisconfigurationException(
+                f"best_checkpoint.monitor {monitor} is not computed: add {known[score]} to --scores.metrics"
+                + (f", or give --best_checkpoint.monitor val/{other}" if other else "")
+            )

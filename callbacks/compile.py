@@ -7,19 +7,21 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from zoo import WGANGP
 from zoo.compiled import compiled
 from zoo.loop import AdversarialLoop
+from zoo.networks import is_random
 
 
 class Compile(Callback):
     """Trains through torch.compile: the same run up to rounding, in fewer and larger kernels.
 
-    On a GPU the graphs are CUDA graphs. The first round takes a minute or so, and needs a C++ compiler: worth it where
-    launching kernels is what takes time, small networks on a GPU, and hardly ever on a CPU (docs/speed.md).
+    On a GPU the graphs are CUDA graphs: for small networks there, whose kernels take longer to launch than to run.
+    On a CPU it hardly pays (docs/speed.md). The first round takes a minute or so, and needs a C++ compiler.
 
     Args:
         losses: whether the losses are compiled, with their gradients and the generator's images.
 
     Raises:
-        MisconfigurationException: on several devices, with accumulate, or where the gradient penalty meets batch norm.
+        MisconfigurationException: on several devices, with accumulate, or with batch norm or dropout under the gradient
+            penalty.
         zoo.compiled.CompileError: torch.compile cannot do it.
     """
 
@@ -29,12 +31,16 @@ class Compile(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts graphs in the functions' places."""
         assert isinstance(pl_module, AdversarialLoop)
+        pl_module.compiled = None  # of a run that failed
         if not self.losses:
             return
         if trainer.world_size > 1:
             raise MisconfigurationException("compile.losses is for one device: leave it out, or train on one")
-        if isinstance(pl_module, WGANGP) and any(isinstance(part, _BatchNorm) for part in pl_module.critic.modules()):
-            raise MisconfigurationException("compile.losses: torch.func cannot take the penalty through batch norm")
+        if isinstance(pl_module, WGANGP):
+            if any(isinstance(part, _BatchNorm) for part in pl_module.critic.modules()):
+                raise MisconfigurationException("compile.losses: torch.func cannot take the penalty through batch norm")
+            if is_random(pl_module.critic):  # torch.func would draw other masks
+                raise MisconfigurationException("compile.losses is not for a gradient penalty through dropout")
         if pl_module.accumulate > 1:
             raise MisconfigurationException("compile.losses is for whole batches: accumulate must be 1")
         pl_module.compiled = compiled(pl_module.graphs, pl_module.observed)
@@ -43,3 +49,7 @@ class Compile(Callback):
         """Leaves the model as it was."""
         assert isinstance(pl_module, AdversarialLoop)
         pl_module.compiled = None
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """The same."""
+        self.on_fit_end(trainer, pl_module)

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from zoo import losses
 from zoo.loop import AdversarialLoop
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
@@ -72,7 +73,7 @@ class Guard(Callback):
             if not math.isfinite(float(value)):
                 self.report(trainer, "finite", f"{name} is {float(value)}")
         for player in ("critic", "generator", "prior"):
-            sums = [weight.sum() for weight in getattr(pl_module, player).parameters()]  # nan or inf if one is
+            sums = [losses.mean(weight) for weight in getattr(pl_module, player).parameters()]  # nan or inf if one is
             if sums and not bool(torch.stack(sums).isfinite().all()):
                 self.report(trainer, "finite", f"the {player} has weights that are not finite")
         self.watch_critic(trainer, pl_module)

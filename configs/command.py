@@ -118,9 +118,10 @@ class ZooCLI(LightningCLI):
             # Each player's backward leaves the other's parameters without gradients, which plain DDP refuses.
             trainer.strategy._ddp_kwargs["find_unused_parameters"] = True
             rank_zero_info(f"{trainer.world_size} devices: DistributedDataParallel, one player's gradients at a time")
-        precision.allow_onednn_float32()
-        if isinstance(trainer.accelerator, CPUAccelerator) and precision.is_imitated(str(trainer.precision)):
-            log.warning("precision %s: this CPU only imitates bfloat16, slower than float32", trainer.precision)
+        if isinstance(trainer.accelerator, CPUAccelerator):
+            precision.allow_onednn_float32()
+            if precision.is_imitated(str(trainer.precision)):
+                log.warning("precision %s: this CPU only imitates bfloat16, slower than float32", trainer.precision)
         return trainer
 
     def check_checkpoint(self) -> None:

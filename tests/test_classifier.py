@@ -5,6 +5,7 @@ import hashlib
 import inspect
 import json
 import math
+import signal
 
 import pytest
 import torch
@@ -114,7 +115,9 @@ def test_training_learns_digits_and_writes_a_scorer(suffix, tmp_path, monkeypatc
         (["--config=digits", "--out=file/new.ckpt"], 1, "file"),
         (["--config=digits", "--out=new.ckpt", "--width=0"], 2, "width, max_width and stages must be at least 1"),
         (["--config=digits", "--out=new.ckpt", "--epoch=1"], 2, "epoch"),
-        (["--config=digits", "--out=new.ckpt", "--data=nix"], 1, "nix: No such file or directory"),
+        (["-c", "digits", "--out=new.ckpt", "--epochs=0"], 2, "--epochs must be at least 1, got 0"),
+        (["--config=digits", "--out=new.ckpt", "--data=nix"], 1, "nix: No such file or directory; set --data to"),
+        (["--config=digits", "--out=new.ckpt", "--batch_size=5000"], 2, "lower --batch_size"),
     ],
 )
 def test_a_wrong_word_of_the_command_is_one_line(words, status, told, tmp_path, monkeypatch, capsys):
@@ -126,6 +129,15 @@ def test_a_wrong_word_of_the_command_is_one_line(words, status, told, tmp_path, 
     (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("ganzoo: error:"))
     assert told in line
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_training_that_is_told_to_end_is_not_done(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Classifier, "on_train_batch_end", lambda *_: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit) as end:
+        cli.main(["scorer", "--config=digits", "--out=new.ckpt", "--width=4"])
+    assert end.value.code == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_command_s_classifier_scores_a_run(tmp_path, run, capsys):

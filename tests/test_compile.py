@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from functorch.compile import nop
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import Callback, Trainer, seed_everything
+from torch._dynamo.backends.common import aot_autograd
+from torch._dynamo.backends.debugging import aot_eager
+from torch._dynamo.utils import counters
+from torch._inductor.exc import InductorError
 from torch.testing import assert_close
 from torch.utils.data import DataLoader
 
@@ -27,14 +32,15 @@ TINY |= {key: {"name": "sgd", "lr": 0.05} for key in ("generator_optimizer", "cr
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch.compile's own deprecated calls
 
 
-def train(cls, compile_, accelerator="cpu", **options):
-    torch._dynamo.reset()
+def train(cls, compile_, accelerator="cpu", steps=2, callbacks=(), **options):
     seed_everything(0, verbose=False)
     model = cls(image_shape=SHAPE, **options)
     batch = 4 * model.batches_per_step
-    images = torch.rand(2 * batch, *SHAPE, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    images = torch.rand(steps * batch, *SHAPE, generator=torch.Generator().manual_seed(3)) * 2 - 1
     quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
-    trainer = Trainer(max_steps=2, accelerator=accelerator, devices=1, callbacks=[Compile(compile_)], **quiet)
+    trainer = Trainer(
+        max_steps=steps, accelerator=accelerator, devices=1, callbacks=[Compile(compile_), *callbacks], **quiet
+    )
     trainer.fit(model, DataLoader(images, batch_size=batch))
     return model
 
@@ -54,8 +60,6 @@ def traced(monkeypatch):
 
     def backend(module, inputs):
         count.append(module)
-        from torch._dynamo.backends.debugging import aot_eager
-
         return aot_eager(module, inputs)
 
     monkeypatch.setattr(compiled, "OPTIONS", {"backend": backend})
@@ -70,6 +74,13 @@ def test_a_compiled_run_is_the_run(cls, traced):
     assert len(traced) == 3  # the generator's, the critic's and the adversarial one: nothing is compiled twice
     assert graphs.compiled is None
     assert_same(plain, graphs, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.slow
+def test_convolutions_too(traced):
+    options = {"network": "keras_conv", "latent_dim": 4} | {key: value for key, value in TINY.items() if "optim" in key}
+    plain, graphs = train(zoo.WGANGP, False, **options), train(zoo.WGANGP, True, **options)
+    assert_same(plain, graphs, rtol=1e-4, atol=1e-6)
 
 
 def test_two_critic_terms_are_two_graphs(traced):
@@ -89,7 +100,10 @@ def test_inductor_s_kernels_differ_by_rounding_alone(cls):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
 def test_cuda_graphs_differ_by_rounding_alone(cls):
-    plain, graphs = train(cls, False, accelerator="gpu", **TINY), train(cls, True, accelerator="gpu", **TINY)
+    """Torch warms up in the first round, records in the second, and replays what it recorded from the third on."""
+    counters["inductor"].clear()
+    plain, graphs = (train(cls, each, accelerator="gpu", steps=6, **TINY) for each in (False, True))
+    assert not counters["inductor"]["cudagraph_skips"]
     assert_same(plain, graphs, rtol=1e-3, atol=1e-5)
 
 
@@ -110,6 +124,7 @@ def test_it_is_an_option_of_the_command(run, traced):
     [
         (TINY | {"accumulate": 2}, "accumulate must be 1"),
         ({"network": "keras_conv", "critic_options": {"norm": "batch"}}, "the penalty through batch norm"),
+        ({"network": "keras_conv", "critic_options": {"dropout": 0.25}}, "a gradient penalty through dropout"),
     ],
 )
 def test_what_cannot_be_compiled_is_told_before_the_first_step(options, told):
@@ -126,7 +141,53 @@ def test_what_torch_refuses_is_one_line(run, capsys, monkeypatch):
         run("fit", "--compile.losses=true")
     assert end.value.code == 2
     (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("ganzoo: error:"))
-    assert "torch.compile cannot do this model" in line
+    assert "torch.compile cannot do this model: no kernel for this" in line
+
+
+def test_what_torch_refuses_in_the_backward_pass_is_one_line(run, capsys, monkeypatch):
+    def refuses(module, inputs):
+        raise InductorError(RuntimeError("no kernel for gradients"), "stack")
+
+    monkeypatch.setattr(compiled, "OPTIONS", {"backend": aot_autograd(fw_compiler=nop, bw_compiler=refuses)})
+    with pytest.raises(SystemExit) as end:
+        run("fit", "--compile.losses=true")
+    assert end.value.code == 2
+    assert "torch.compile cannot do this model: " in capsys.readouterr().err
+
+
+def test_a_run_that_failed_leaves_the_model_as_it_was(traced):
+    class Fails(Callback):
+        def on_train_batch_end(self, *_):
+            raise KeyError("a callback's own")
+
+    models = []
+
+    class Seen(zoo.GAN):
+        def on_fit_start(self):
+            models.append(self)
+
+    with pytest.raises(KeyError):
+        train(Seen, True, callbacks=[Fails()], **TINY)
+    assert models[0].compiled is None
+
+
+@pytest.mark.slow
+def test_a_sweep_over_sizes_compiles_each(traced):
+    for width in range(4, 14):
+        train(zoo.GAN, True, **TINY | {"generator_options": {"hidden": [width]}})
+    assert len(traced) == 10 * 3
+
+
+def test_no_gradient_is_left_where_a_graph_would_write(traced):
+    seen = []
+
+    class Look(Callback):
+        def on_train_batch_end(self, trainer, module, *_):
+            seen.append([weight.grad for weight in module.parameters()])
+
+    train(zoo.GAN, True, callbacks=[Look()], **TINY)
+    assert seen
+    assert all(grad is None for grads in seen for grad in grads)
 
 
 @pytest.mark.ddp

@@ -8,11 +8,8 @@ from zoo import precision
 
 @pytest.fixture(autouse=True)
 def settings_as_before():
-    matmul = getattr(torch.backends.mkldnn, "matmul", None)
-    before = getattr(matmul, "fp32_precision", None)
-    yield
-    if before is not None:
-        matmul.fp32_precision = before
+    with precision.settings_kept():
+        yield
 
 
 def test_products_are_float32_whatever_the_library():
@@ -23,9 +20,22 @@ def test_products_are_float32_whatever_the_library():
 def test_a_library_that_rounds_is_not_used(monkeypatch):
     """A tolerance that no product meets stands for a CPU that computes them in bfloat16."""
     monkeypatch.setattr(precision, "TOLERANCE", 0.0)
-    before = torch.backends.mkldnn.matmul.fp32_precision
     assert not precision.allow_onednn_float32()
-    assert torch.backends.mkldnn.matmul.fp32_precision == before
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
+def test_a_command_leaves_the_setting_as_it_was(run, monkeypatch):
+    during = []
+    monkeypatch.setattr(precision, "is_imitated", lambda _: during.append(torch.get_float32_matmul_precision()))
+    run("fit")
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert during == ["medium" if precision.allow_onednn_float32() else "highest"]
+
+
+def test_lightning_s_look_at_the_setting_goes_on_working():
+    """Where settings of torch's two interfaces were mixed, it would be an error, on GPUs alone."""
+    precision.allow_onednn_float32()
+    assert torch.get_float32_matmul_precision() in ("highest", "medium")
 
 
 def test_the_tolerance_tells_float32_from_bfloat16():
@@ -43,6 +53,7 @@ def test_the_global_random_state_is_left_alone():
     assert torch.equal(torch.rand(2), expected)
 
 
+@pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="needs oneDNN")
 @pytest.mark.parametrize(("cpu_has_it", "told"), [(False, True), (True, False)])
 def test_an_imitated_bfloat16_is_told(cpu_has_it, told, run, caplog, monkeypatch):
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: cpu_has_it, raising=False)

@@ -1,6 +1,7 @@
 """What a round computes, as graphs of torch.compile; on a GPU they are CUDA graphs, launched at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -30,6 +31,7 @@ def compiled(graphs: Graphs, observed: dict[str, Tensor]) -> Graphs:
 
     `observed` is where they leave what they observe. They raise CompileError where torch cannot compile them.
     """
+    torch._dynamo.reset()  # else the ninth model of a process would be one too many
 
     def graph(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         fast = torch.compile(function, fullgraph=True, dynamic=False, **OPTIONS)
@@ -38,12 +40,8 @@ def compiled(graphs: Graphs, observed: dict[str, Tensor]) -> Graphs:
             torch.compiler.cudagraph_mark_step_begin()
             before = dict(observed)
             observed.clear()  # else a graph is for one state of it
-            try:
+            with plain_errors():
                 output = fast(*inputs)
-            except RuntimeError as error:
-                if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-                    raise
-                raise CompileError(f"torch.compile cannot do this model: {str(error).splitlines()[0]}") from error
             # A CUDA graph writes to the same memory whenever it runs: what is kept is copied.
             observed.update(before | {name: value.clone() for name, value in observed.items()})
             return output.clone()
@@ -52,3 +50,16 @@ def compiled(graphs: Graphs, observed: dict[str, Tensor]) -> Graphs:
 
     terms = [graph(term) for term in graphs.critic_terms]
     return Graphs(graph(graphs.generator), terms, graph(graphs.adversarial))
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turns what torch.compile raises, in its own modules' classes, into a CompileError of one line."""
+    try:
+        yield
+    except Exception as error:
+        if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor", "torch._functorch")):
+            raise
+        cause = getattr(error, "inner_exception", error)
+        lines = [line for line in str(cause).splitlines() if line.strip()]
+        raise CompileError(f"torch.compile cannot do this model: {(lines or [type(cause).__name__])[0]}") from error

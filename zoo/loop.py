@@ -200,6 +200,8 @@ class AdversarialLoop(GenerativeModule):
             optimizer.step()
         else:
             self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
+        if self.compiled:
+            optimizer.zero_grad()  # gradients in a CUDA graph's memory: the next one to run writes there
         return torch.stack(paid).sum() if len(paid) > 1 else paid[0]
 
     @property

@@ -1,6 +1,7 @@
 """What a CPU makes of a precision: products that are float32 and faster, and a warning of bfloat16 that is slower."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -11,19 +12,27 @@ TOLERANCE = 1e-6
 def allow_onednn_float32() -> bool:
     """Lets oneDNN take the CPU's float32 matrix products, if on this CPU they stay float32; returns whether they do.
 
-    torch calls the setting "bf16", a permission that CPUs without AMX make no use of. There, oneDNN's float32 kernels
-    may be faster than those of torch's default library, which has no AVX-512 on AMD. Where a product comes out less
-    exact than float32, or torch is older than the setting, everything is left as it was.
+    torch's "medium" precision is a permission to compute in bfloat16 that CPUs without AMX make no use of. There,
+    oneDNN's float32 kernels may be faster than those of torch's default library, which has no AVX-512 on AMD. Where a
+    product comes out less exact than float32, everything is left as it was. Not for runs on a GPU, which would take
+    the permission.
     """
-    matmul: Any = getattr(torch.backends.mkldnn, "matmul", None)
-    if not torch.backends.mkldnn.is_available() or not hasattr(matmul, "fp32_precision"):
-        return False
-    before = matmul.fp32_precision
-    matmul.fp32_precision = "bf16"
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
     if product_error() > TOLERANCE:
-        matmul.fp32_precision = before
+        torch.set_float32_matmul_precision(before)
         return False
     return True
+
+
+@contextmanager
+def settings_kept() -> Iterator[None]:
+    """After it, float32 products are computed as before it."""
+    before = torch.get_float32_matmul_precision()
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def product_error() -> float:
@@ -36,4 +45,6 @@ def product_error() -> float:
 
 def is_imitated(precision: str) -> bool:
     """Whether Trainer's `precision` computes in bfloat16, which this CPU has no instructions for: it is then slower."""
-    return precision.startswith("bf16") and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if not precision.startswith("bf16"):
+        return False
+    return not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())

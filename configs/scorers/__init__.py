@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from jsonargparse import auto_cli
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer, seed_everything
 from safetensors.torch import save_file
 
 import configs
 from configs.parser import Parser
 from datamodules import (
+    DataError,
     DigitsDataModule,
     FlowersDataModule,
     FolderDataModule,
@@ -30,6 +32,8 @@ def train(
     out: Path,
     image_size: int | None = None,
     flip: bool = False,
+    data_dir: str | None = None,
+    download: bool = False,
     epochs: int = 10,
     batch_size: int = 128,
     seed: int = 0,
@@ -45,6 +49,8 @@ def train(
         out: a .ckpt, to be named where a scorer's name goes, or a .safetensors, to be shipped.
         image_size: height and width; the data set's own by default.
         flip: mirror training images at random, beside what the data set does: not for digits or letters.
+        data_dir: where the data is looked for, by default $GANZOO_DATA or data/.
+        download: fetch mnist or flowers where they are missing.
         epochs: passes over the training images.
         batch_size: images per step.
         seed: of weights, order and augmentation.
@@ -54,7 +60,7 @@ def train(
         lr: see Classifier.
 
     Raises:
-        ValueError: `out` is neither.
+        ValueError: `out` is neither, or `epochs` none.
         OSError: `out` cannot be written.
         DataError: the data is not there, or not what it should be.
     """
@@ -62,14 +68,18 @@ def train(
         raise ValueError(f"--out must end in .ckpt or .safetensors, got {out}")
     out.parent.mkdir(parents=True, exist_ok=True)  # before an hour of training
     partial = out.with_suffix(f".part{out.suffix}")
-    options: dict[str, Any] = {"batch_size": batch_size} | ({"flip": True} if flip else {})
-    options |= {} if image_size is None else {"image_size": image_size}
+    given = {"flip": flip, "image_size": image_size, "data_dir": data_dir, "download": download}
+    options: dict[str, Any] = {"batch_size": batch_size} | {name: value for name, value in given.items() if value}
     images: ImageDataModule = KNOWN[data](**options) if data in KNOWN else FolderDataModule(data, **options)
     seed_everything(seed)
     shape: dict[str, Any] = {"image_shape": list(images.image_shape), "num_classes": images.num_classes}
     shape |= {"width": width, "max_width": max_width, "stages": stages}
     model = Classifier(**shape, lr=lr)
-    trainer = Trainer(max_epochs=epochs, logger=False, enable_checkpointing=False, enable_model_summary=False)
+    if epochs < 1:
+        raise ValueError(f"--epochs must be at least 1, got {epochs}")
+    trainer = Trainer(
+        max_epochs=epochs, devices=1, logger=False, enable_checkpointing=False, enable_model_summary=False
+    )
     trainer.fit(model, datamodule=images)
     trainer.test(model, datamodule=images)
     if out.suffix == ".ckpt":
@@ -89,8 +99,10 @@ class ScorerParser(Parser):
 
 def main(words: Sequence[str]) -> None:
     """`ganzoo scorer WORDS`: --config takes a recipe's name, too. Raises ValueError and DataError."""
-    words = configs.recipes_to_paths(words, FOLDER)
-    entry = auto_cli(
-        train, args=words, as_positional=False, parser_class=ScorerParser, prog="ganzoo scorer", allow_abbrev=False
-    )
-    print(json.dumps(entry))
+    words = ["--config" if word == "-c" else word for word in configs.recipes_to_paths(words, FOLDER)]
+    style: dict[str, Any] = {"as_positional": False, "prog": "ganzoo scorer", "allow_abbrev": False}
+    try:
+        print(json.dumps(auto_cli(train, args=words, parser_class=ScorerParser, **style)))
+    except (DataError, MisconfigurationException) as error:  # their advice is for the other commands' options
+        told = str(error).replace("--data.init_args.folder", "--data").replace("--data.init_args.", "--")
+        raise type(error)(told) from error
