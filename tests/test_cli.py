@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from lightning.pytorch import Callback
 from lightning.pytorch.cli import LightningCLI
 
 import callbacks
@@ -483,3 +484,27 @@ def test_the_terminal_shows_no_warning(tiny, tmp_path):
     assert "weights_only" not in done.stderr
     assert "3/3" in done.stderr
     assert "run folder: runs/quickstart/" in done.stdout
+
+
+class Counts(Callback):
+    """A user's callback, with a hook of its own and one given to this object alone."""
+
+    def __init__(self):
+        Counts.calls = self.calls = []
+        self.on_after_backward = lambda *_: self.calls.append("lambda")
+
+    def on_before_optimizer_step(self, *_):
+        """Counts."""
+        self.calls.append("method")
+
+    def on_train_start(self, trainer, module):
+        """Looks at what it has left."""
+        assert self.on_before_backward is None
+        assert all(each.on_train_batch_start is None for each in trainer.callbacks if type(each).__name__ == "Guard")
+
+
+def test_a_user_s_hooks_are_heard_and_empty_ones_are_not_asked(run):
+    run("fit", f"--trainer.callbacks+={__name__}.Counts")
+    calls = sys.modules[__name__].Counts.calls
+    updates = 4 * 6  # steps, of five critic updates and one of the generator
+    assert calls.count("method") == calls.count("lambda") == updates
