@@ -13,7 +13,8 @@ from callbacks.image_grid import are_pictures, grid_picture, to_bytes
 class SampleWriter(Callback):
     """In `predict`, writes every sample as `predictions/00000.png` ..., and the first of them as `grid.png`.
 
-    Writes nothing for models of points.
+    What is no picture, as points, becomes a line of `points.csv`: the sample's number, then its values; of
+    `points-1.csv` on the second process, and so on.
 
     Args:
         grid_images: how many samples the grid shows.
@@ -34,8 +35,9 @@ class SampleWriter(Callback):
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Clears away the samples of an earlier prediction: this one may make fewer."""
         if trainer.is_global_zero:
-            for file in self.folder(trainer).glob("[0-9]*.png"):
-                file.unlink()
+            for pattern in ("[0-9]*.png", "points*.csv"):
+                for file in self.folder(trainer).glob(pattern):
+                    file.unlink()
         trainer.strategy.barrier()
 
     def on_predict_batch_end(
@@ -47,8 +49,12 @@ class SampleWriter(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Writes one file for each sample, named by its number in the batch."""
+        """Writes one file, or line, for each sample, named by its number in the batch."""
         if not are_pictures(outputs):
+            name = f"points-{trainer.global_rank}.csv" if trainer.global_rank else "points.csv"
+            lines = torch.cat([batch.cpu().double()[:, None], outputs.cpu().double().flatten(1)], dim=1).tolist()
+            with (self.folder(trainer) / name).open("a") as file:
+                file.writelines(f"{int(number)},{','.join(f'{x:.9g}' for x in values)}\n" for number, *values in lines)
             return
         for number, image in zip(batch.tolist(), outputs, strict=True):
             pixels = to_bytes(image).permute(1, 2, 0).squeeze(2).numpy()  # grey stays grey

@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from callbacks import BestCheckpoint, ComponentGrid, ImageGrid, LastCheckpoint, SampleWriter, Scores, Speed, StepBar
 from callbacks.image_grid import grid_picture, to_bytes
 from callbacks.pictures import write_gif
-from datamodules import DigitsDataModule
+from datamodules import DigitsDataModule, ToyDataModule
 from zoo import GAN, WGANGP, DeLiGAN
 from zoo.sliced_wasserstein import SlicedWasserstein
 
@@ -335,6 +335,19 @@ def test_predict_writes_one_picture_for_each_sample(channels, mode, tmp_path):
             assert picture.mode == mode
             assert (np.asarray(picture).reshape(8, 8, channels) == image.permute(1, 2, 0).numpy()).all()
     assert (pixels(folder / "grid.png") == np.asarray(grid_picture(images[:4]))).all()
+
+
+def test_predict_writes_a_line_for_each_point(tmp_path):
+    torch.manual_seed(0)
+    model = GAN(image_shape=(2, 1, 1), generator_options={"hidden": [8]}, critic_options={"hidden": [8]})
+    data = ToyDataModule(batch_size=4, predict_samples=6)
+    for _ in range(2):  # the second replaces the first
+        points = torch.cat(trainer(tmp_path, SampleWriter()).predict(model, data))
+    (file,) = (tmp_path / "predictions").iterdir()
+    rows = np.loadtxt(file, delimiter=",")
+    assert file.name == "points.csv"
+    assert rows[:, 0].tolist() == list(range(6))
+    assert (rows[:, 1:].astype(np.float32) == points.flatten(1).numpy()).all()
 
 
 def test_predictions_follow_the_seed_and_replace_earlier_ones(run):
