@@ -7,7 +7,8 @@
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -16,6 +17,7 @@ import configs
 from callbacks.guard import GuardError
 from callbacks.interrupts import patient_interrupts
 from callbacks.run_folder import RunConfig, quiet_logs
+from configs import scorers
 from configs.command import ZooCLI
 from configs.parser import Parser, fail
 from datamodules import DataError, ImageDataModule
@@ -43,10 +45,8 @@ def main(args: Sequence[str] | None = None) -> None:
         fail(2, "say what to do: fit, validate, test, predict, list or scorer, e.g. ganzoo fit --config quickstart")
     with quiet_logs(), settings_kept(), patient_interrupts() as interrupts:
         try:
-            if words[0] == "scorer":
-                train_scorer(words[1:])
-            else:
-                run(words)
+            with statuses():
+                (scorers.main if words[0] == "scorer" else run)(words)
         except SIGTERMException:  # 128 + the signal: whoever waits must not take this for a finished run
             raise SystemExit(128 + (signal.SIGINT if interrupts else signal.SIGTERM)) from None
         except (KeyboardInterrupt, SystemExit) as end:
@@ -57,52 +57,44 @@ def main(args: Sequence[str] | None = None) -> None:
             raise SystemExit(128 + signal.SIGINT) from None
 
 
-def train_scorer(words: list[str]) -> None:
-    """`ganzoo scorer`: trains a classifier to score with; wrong data ends with status 1, wrong words with 2."""
-    from configs import scorers
-
-    try:
-        scorers.main(words)
-    except DataError as error:
-        fail(1, str(error))
-    except OSError as error:
-        fail(1, f"{error.filename or 'a file'}: {error.strerror or error}")
-    except (ValueError, MisconfigurationException) as error:
-        fail(2, str(error))
-
-
-def run(words: list[str]) -> None:
-    """Parses and runs; wrong data ends with status 1, what Lightning finds wrong only then with 2."""
-    try:
-        words = configs.recipes_to_paths(words)
-    except ValueError as error:
-        fail(2, f"--config: {error}")
+@contextmanager
+def statuses() -> Iterator[None]:
+    """Wrong data ends with status 1, what is found wrong only after the words were parsed with 2."""
     try:
         with plain_errors():
-            ZooCLI(
-                GAN,
-                ImageDataModule,
-                parser_kwargs={
-                    "allow_abbrev": False,
-                    "prog": "ganzoo",
-                    "description": ABOUT,
-                },
-                subclass_mode_model=True,
-                subclass_mode_data=True,
-                args=words,
-                parser_class=Parser,
-                save_config_callback=RunConfig,
-                save_config_kwargs={"save_to_log_dir": False},
-                seed_everything_default=0,
-                auto_configure_optimizers=False,
-                load_from_checkpoint_support=False,
-            )
+            yield
     except (DataError, GuardError) as error:
         fail(1, str(error))
     except OSError as error:  # a full disk, a folder that nobody may write to
         fail(1, f"{error.filename or 'a file'}: {error.strerror or error}")
     except (ScorerError, CompileError, MisconfigurationException) as error:
         fail(2, str(error))
+
+
+def run(words: list[str]) -> None:
+    """Parses and runs."""
+    try:
+        words = configs.recipes_to_paths(words)
+    except ValueError as error:
+        fail(2, f"--config: {error}")
+    ZooCLI(
+        GAN,
+        ImageDataModule,
+        parser_kwargs={
+            "allow_abbrev": False,
+            "prog": "ganzoo",
+            "description": ABOUT,
+        },
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        args=words,
+        parser_class=Parser,
+        save_config_callback=RunConfig,
+        save_config_kwargs={"save_to_log_dir": False},
+        seed_everything_default=0,
+        auto_configure_optimizers=False,
+        load_from_checkpoint_support=False,
+    )
 
 
 if __name__ == "__main__":

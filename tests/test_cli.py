@@ -348,12 +348,14 @@ def test_a_checkpoint_of_another_model_is_refused(command, words, told, trained,
 def test_what_is_not_trained_may_differ(trained, run):
     """Where nothing is trained, the penalty's weight and the optimizers say nothing about the weights."""
     run("test", f"--ckpt_path={trained}", f"{MODEL}gp_weight=7", f"{MODEL}critic_optimizer", "{name: sgd, lr: 1}")
+    assert list(Path().rglob("scores.json"))
 
 
 def test_options_in_another_order_are_the_same(trained, run, tiny):
     optimizers = "critic_optimizer: {eps: 1.0e-8, betas: [0.0, 0.9], lr: 1.0e-4, name: adam}"
     tiny.write_text(tiny.read_text().replace("latent_dim: 4", f"latent_dim: 4\n    {optimizers}"))
-    run("fit", f"--ckpt_path={trained}")
+    folder = run("fit", f"--ckpt_path={trained}")
+    assert (folder / "checkpoints" / "last.ckpt").is_file()
 
 
 def test_a_checkpoint_that_is_older_than_an_option_had_its_default(trained, run):

@@ -403,6 +403,7 @@ def test_nothing_is_downloaded_unless_asked_for_and_missing(tmp_path, monkeypatc
     if download:
         write_flowers(tmp_path)
     module(tmp_path, download=download).prepare_data()
+    assert not list(tmp_path.glob("*.tgz"))
 
 
 def test_a_hostile_archive_that_is_there_is_refused_too(tmp_path, monkeypatch):

@@ -66,6 +66,8 @@ def train(
     """
     if out.suffix not in (".ckpt", ".safetensors"):
         raise ValueError(f"--out must end in .ckpt or .safetensors, got {out}")
+    if epochs < 1:
+        raise ValueError(f"--epochs must be at least 1, got {epochs}")
     out.parent.mkdir(parents=True, exist_ok=True)  # before an hour of training
     partial = out.with_suffix(f".part{out.suffix}")
     given = {"flip": flip, "image_size": image_size, "data_dir": data_dir, "download": download}
@@ -75,8 +77,6 @@ def train(
     shape: dict[str, Any] = {"image_shape": list(images.image_shape), "num_classes": images.num_classes}
     shape |= {"width": width, "max_width": max_width, "stages": stages}
     model = Classifier(**shape, lr=lr)
-    if epochs < 1:
-        raise ValueError(f"--epochs must be at least 1, got {epochs}")
     trainer = Trainer(
         max_epochs=epochs, devices=1, logger=False, enable_checkpointing=False, enable_model_summary=False
     )
@@ -98,11 +98,14 @@ class ScorerParser(Parser):
 
 
 def main(words: Sequence[str]) -> None:
-    """`ganzoo scorer WORDS`: --config takes a recipe's name, too. Raises ValueError and DataError."""
-    words = ["--config" if word == "-c" else word for word in configs.recipes_to_paths(words, FOLDER)]
+    """`ganzoo WORDS`, the first of which is `scorer`: --config takes a recipe's name, too.
+
+    Raises MisconfigurationException for wrong words and values, DataError.
+    """
     style: dict[str, Any] = {"as_positional": False, "prog": "ganzoo scorer", "allow_abbrev": False}
     try:
+        words = ["--config" if word == "-c" else word for word in configs.recipes_to_paths(words[1:], FOLDER)]
         print(json.dumps(auto_cli(train, args=words, parser_class=ScorerParser, **style)))
-    except (DataError, MisconfigurationException) as error:  # their advice is for the other commands' options
+    except (DataError, MisconfigurationException, ValueError) as error:  # advice is for the other commands' options
         told = str(error).replace("--data.init_args.folder", "--data").replace("--data.init_args.", "--")
-        raise type(error)(told) from error
+        raise (DataError if isinstance(error, DataError) else MisconfigurationException)(told) from error
