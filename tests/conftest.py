@@ -57,6 +57,21 @@ def isolated(request, monkeypatch, tmp_path_factory):
 
 
 @pytest.fixture
+def fixed_seed(monkeypatch):
+    """Runs have seed 11; what a test draws itself comes from seed 0."""
+    monkeypatch.setenv("PL_GLOBAL_SEED", "11")
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def scorer():
+    """A scorer of three classes that can be computed by hand."""
+    from small_scorer import linear_scorer
+
+    return linear_scorer()
+
+
+@pytest.fixture
 def tiny(tmp_path):
     """A recipe whose steps take milliseconds: WGAN-GP, two hidden layers of 8 units, on the digits."""
     path = tmp_path / "tiny.yaml"

@@ -1,4 +1,4 @@
-"""What watches a run: what it draws, counts, keeps and says, and that it changes nothing."""
+"""What watches a run: what it counts, logs, writes and says, and when."""
 
 import csv
 import json
@@ -7,140 +7,16 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch import Callback
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from callbacks import BestCheckpoint, ComponentGrid, ImageGrid, LastCheckpoint, SampleWriter, Scores, Speed, StepBar
+from callbacks import ImageGrid, LastCheckpoint, SampleWriter, Scores, Speed, StepBar
 from callbacks.image_grid import grid_picture, to_bytes
-from callbacks.pictures import write_gif
 from datamodules import DigitsDataModule, ToyDataModule
-from zoo import GAN, WGANGP, DeLiGAN
+from small_runs import BATCH, CRITIC_STEPS, Memory, digits, pixels, small, trainer
+from zoo import GAN
 from zoo.sliced_wasserstein import SlicedWasserstein
-
-BATCH, CRITIC_STEPS = 4, 5
-
-
-class Memory(Logger):
-    """Keeps what is logged: a list of (step, values)."""
-
-    name, version = "memory", ""
-
-    def __init__(self):
-        super().__init__()
-        self.logged = []
-
-    def log_metrics(self, metrics, step=None):
-        """Lightning's."""
-        self.logged.append((step, dict(metrics)))
-
-    def log_hyperparams(self, *_):
-        """Lightning's; not kept."""
-
-    def values(self, name):
-        """What was logged under that name, by step."""
-        return {step: metrics[name] for step, metrics in self.logged if name in metrics}
-
-
-def small(model=WGANGP, **kwargs):
-    torch.manual_seed(0)
-    options = {"generator_options": {"hidden": [8]}, "critic_options": {"hidden": [8]}, "latent_dim": 4}
-    return model(image_shape=(1, 8, 8), critic_steps=CRITIC_STEPS, **(options | kwargs))
-
-
-def digits(**kwargs):
-    return DigitsDataModule(batch_size=BATCH, **kwargs)
-
-
-def trainer(folder, *callbacks, steps=4, logger=False, **kwargs):
-    defaults = {"log_every_n_steps": 2, "limit_val_batches": 0, "num_sanity_val_steps": 0}
-    return Trainer(
-        default_root_dir=folder,
-        max_steps=steps,
-        callbacks=list(callbacks),
-        logger=logger,
-        accelerator="cpu",
-        devices=1,
-        enable_progress_bar=any(isinstance(callback, StepBar) for callback in callbacks),
-        enable_model_summary=False,
-        enable_checkpointing=any(isinstance(c, LastCheckpoint | ModelCheckpoint) for c in callbacks),
-        **(defaults | kwargs),
-    )
-
-
-def pixels(path):
-    with Image.open(path) as picture:
-        return np.asarray(picture)
-
-
-# -- ImageGrid --
-
-
-def test_a_grid_shows_what_the_model_samples(tmp_path):
-    model = small()
-    trainer(tmp_path, ImageGrid(every_n_steps=2, num_images=4, seed=3)).fit(model, digits())
-    names = [path.name for path in sorted((tmp_path / "samples").iterdir())]
-    assert names == ["step_0000001.png", "step_0000002.png", "step_0000004.png", "training.gif"]
-    shown = pixels(tmp_path / "samples" / "step_0000004.png")
-    images = to_bytes(model.sample(4, torch.Generator().manual_seed(3)))
-    side = 8 * 4  # enlarged to at least 32, by a whole number
-    assert shown.shape == (2 * (side + 2) + 2, 2 * (side + 2) + 2, 3)
-    for number, image in enumerate(images):
-        top, left = (2 + (side + 2) * place for place in divmod(number, 2))
-        tile = shown[top : top + side, left : left + side]
-        assert (tile == image.numpy()[0].repeat(4, 0).repeat(4, 1)[:, :, None]).all(), "enlarged without blurring"
-
-
-def test_the_same_weights_give_the_same_picture(tmp_path):
-    model, grid = small(), ImageGrid(every_n_steps=1, num_images=4)
-    for part in model.parameters():
-        part.requires_grad_(False)
-    fit = trainer(tmp_path, grid)
-    fit.strategy.connect(model)
-    for name in ("first", "second"):
-        torch.rand(7)
-        grid.draw(fit, model, name, 0)
-    assert (pixels(tmp_path / "samples/first.png") == pixels(tmp_path / "samples/second.png")).all()
-
-
-def test_watching_changes_no_weight(tmp_path):
-    watched, alone = small(), small()
-    trainer(
-        tmp_path, ImageGrid(every_n_steps=1), Speed(), StepBar(), Scores(), BestCheckpoint(), LastCheckpoint(1),
-        limit_val_batches=2, val_check_interval=1, check_val_every_n_epoch=None,
-    ).fit(watched, digits())  # fmt: skip
-    trainer(tmp_path).fit(alone, digits())
-    for name, value in alone.state_dict().items():
-        assert torch.equal(value, watched.state_dict()[name]), name
-
-
-def test_the_last_step_is_drawn_whatever_ends_the_training(tmp_path):
-    grid = ImageGrid(every_n_steps=100, gif=False)
-    trainer(tmp_path, grid, steps=-1, max_epochs=1, limit_train_batches=3).fit(small(), digits())
-    assert [path.name for path in sorted((tmp_path / "samples").iterdir())] == ["step_0000001.png", "step_0000003.png"]
-
-
-def test_colours_and_sizes_of_a_grid():
-    images = torch.stack([torch.tensor([1.0, 0.0, -1.0]).view(3, 1, 1).expand(3, 40, 40)] * 5)
-    grid = np.asarray(grid_picture(images))
-    assert grid.shape == (2 * 42 + 2, 3 * 42 + 2, 3), "5 images in rows of 3, not enlarged"
-    assert grid[10, 10].tolist() == [255, 128, 0]
-    assert grid[60, 100].tolist() == [32, 32, 32], "an empty place"
-
-
-@pytest.mark.parametrize(("pictures", "frames"), [(1, 0), (2, 2), (7, 7), (130, 20)])
-def test_a_gif_has_a_frame_for_each_picture_up_to_a_limit(pictures, frames, tmp_path):
-    files = [tmp_path / f"step_{number:07d}.png" for number in range(pictures)]
-    for number, file in enumerate(files):
-        Image.new("RGB", (8, 4), (number, 255 - number, (5 * number) % 256)).save(file)
-    write_gif(files, path := tmp_path / "training.gif", max_frames=20)
-    assert path.exists() == (frames > 0)
-    if frames:
-        with Image.open(path) as gif:
-            assert (gif.n_frames, gif.size) == (frames, (8, 4))
-
 
 # -- what is logged, and when --
 
@@ -253,69 +129,6 @@ def test_tensorboard_has_losses_and_pictures_on_one_axis(run):
     assert (pictures[0].height, pictures[0].width, 3) == pixels(folder / "samples/step_0000001.png").shape
 
 
-# -- checkpoints --
-
-
-def test_steps_are_generator_iterations(tmp_path):
-    regular = ModelCheckpoint(
-        tmp_path / "regular", filename="{step}", every_n_train_steps=2, save_top_k=-1, save_weights_only=True
-    )
-    fit = trainer(tmp_path, regular)
-    fit.fit(small(), digits())
-    assert fit.global_step == 4
-    assert {path.name for path in (tmp_path / "regular").iterdir()} == {"step=2.ckpt", "step=4.ckpt"}
-
-
-def test_the_last_checkpoint_is_as_new_as_it_says(tmp_path):
-    seen, path = [], tmp_path / "checkpoints" / "last.ckpt"
-
-    class Look(Callback):
-        def on_train_batch_start(self, trainer, *_):
-            seen.append(torch.load(path, weights_only=True)["global_step"] if path.exists() else None)
-
-    trainer(tmp_path, LastCheckpoint(every_n_steps=2), Look(), steps=5).fit(small(), digits())
-    assert seen == [None, None, 2, 2, 4]
-    assert torch.load(path, weights_only=True)["global_step"] == 5, "training ended"
-
-
-def test_a_callback_serves_a_second_training(tmp_path):
-    last, path = LastCheckpoint(every_n_steps=100), tmp_path / "checkpoints" / "last.ckpt"
-    for _ in range(2):
-        trainer(tmp_path, last).fit(small(), digits())
-        path.unlink()  # it is there
-
-
-def test_the_best_checkpoint_holds_the_weights_of_the_best_score(tmp_path):
-    """The score is made up: least at the second of four validations. Its weights are those of step 4."""
-
-    class MadeUp(Callback):
-        scores, snapshots = iter([3.0, 1.0, 2.0, 1.5]), {}
-
-        def on_validation_epoch_end(self, trainer, pl_module):
-            pl_module.log("val/made_up", next(self.scores))
-            self.snapshots[trainer.global_step] = {k: v.clone() for k, v in pl_module.state_dict().items()}
-
-    made_up = MadeUp()
-    intervals = {"val_check_interval": 2, "check_val_every_n_epoch": None, "limit_val_batches": 1}
-    watching = BestCheckpoint("val/made_up"), LastCheckpoint(1), made_up
-    trainer(tmp_path, *watching, steps=8, **intervals).fit(small(), digits())
-    best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
-    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
-    assert list(made_up.snapshots) == [2, 4, 6, 8]
-    assert best["global_step"] == 4
-    assert all(torch.equal(value, made_up.snapshots[4][name]) for name, value in best["state_dict"].items())
-    assert not all(torch.equal(value, made_up.snapshots[8][name]) for name, value in best["state_dict"].items())
-
-
-def test_a_resumed_run_goes_on_counting_images(tmp_path):
-    speed = Speed()
-    trainer(tmp_path, speed, LastCheckpoint(), steps=2).fit(small(), digits())
-    resumed = Speed()
-    fit = trainer(tmp_path, resumed, LastCheckpoint(), steps=3)
-    fit.fit(small(), digits(), ckpt_path=tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
-    assert (speed.images_seen, resumed.images_seen) == (2 * BATCH * CRITIC_STEPS, 3 * BATCH * CRITIC_STEPS)
-
-
 # -- samples and scores --
 
 
@@ -420,26 +233,3 @@ def test_an_error_ends_the_bar_first(tmp_path, capsys):
 def test_a_number_that_makes_no_sense_is_refused(callback, values):
     with pytest.raises(ValueError, match=next(iter(values))):
         callback(**values)
-
-
-def test_a_row_of_the_component_grid_is_one_component(tmp_path):
-    model = small(DeLiGAN, prior_options={"components": 3, "sigma_init": 0.0})
-    trainer(tmp_path, grid := ComponentGrid(every_n_steps=2, num_images=4)).fit(model, digits())
-    with Image.open(tmp_path / "samples" / "components_step_0000004.png") as picture:
-        pixels = np.array(picture.convert("L"))
-    side = 34  # 8 pixels, enlarged fourfold, and the line between
-    assert pixels.shape == (2 + 3 * side, 2 + 4 * side)
-    made = to_bytes(model.generator.eval()(model.prior.mu)).squeeze(1)
-    model.prior.sigma.data.zero_()
-    grid.draw(trainer(tmp_path), model, "narrow", 4)
-    with Image.open(tmp_path / "samples" / "components_narrow.png") as picture:
-        pixels = np.array(picture.convert("L"))
-    for row in range(3):
-        for column in range(4):
-            tile = pixels[2 + row * side :, 2 + column * side :][:32:4, :32:4]
-            assert np.array_equal(tile, made[row].detach().numpy())
-
-
-def test_no_component_grid_without_components(tmp_path):
-    trainer(tmp_path, ComponentGrid(every_n_steps=1)).fit(small(GAN), digits())
-    assert not (tmp_path / "samples").exists()

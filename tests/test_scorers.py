@@ -60,21 +60,16 @@ def test_the_recorded_accuracy_of_digits_is_right():
 
 
 @pytest.mark.data
-def test_flowers_are_told_apart(real_data):
-    data = FlowersDataModule(data_dir=str(real_data))
+@pytest.mark.parametrize(
+    ("name", "data", "least", "within"),
+    [("mnist", MNISTDataModule, 0.993, 0.0005), ("flowers", FlowersDataModule, 0.7, 0.005)],
+)
+def test_held_out_images_are_told_apart_as_recorded(name, data, least, within, real_data):
+    data = data(data_dir=str(real_data))
     data.setup()
-    result = accuracy(load_scorer("flowers"), *data.splits["test"])
-    assert result >= 0.7
-    assert result == pytest.approx(INDEX["flowers"]["test_accuracy"], abs=0.005)
-
-
-@pytest.mark.data
-def test_mnist_is_told_apart(real_data):
-    data = MNISTDataModule(data_dir=str(real_data))
-    data.setup()
-    result = accuracy(load_scorer("mnist"), *data.splits["test"])
-    assert result >= 0.993
-    assert result == pytest.approx(INDEX["mnist"]["test_accuracy"], abs=0.0005)
+    result = accuracy(load_scorer(name), *data.splits["test"])
+    assert result >= least
+    assert result == pytest.approx(INDEX[name]["test_accuracy"], abs=within)
 
 
 def test_the_index_has_what_it_takes_to_do_it_again():

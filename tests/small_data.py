@@ -1,0 +1,104 @@
+"""Small data sets, written to disk as the real ones lie there, and a server for them."""
+
+import io
+import struct
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from datamodules import DataError, FlowersDataModule, MNISTDataModule
+from datamodules.flowers import CLASSES
+
+
+def one_line_error(call):
+    """The DataError of `call()`, which must be one line."""
+    with pytest.raises(DataError) as error:
+        call()
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+# -- MNIST --
+
+
+def write_idx(path, values):
+    """An idx file of unsigned bytes."""
+    values = np.asarray(values, np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes())
+
+
+def write_mnist(data_dir, train=40, test=12):
+    """The four files of MNIST, small: image i is filled with i, its label is i % 10."""
+    raw = data_dir / "MNIST" / "raw"
+    for part, count in (("train", train), ("t10k", test)):
+        number = np.arange(count, dtype=np.uint8)
+        write_idx(raw / f"{part}-images-idx3-ubyte", number[:, None, None].repeat(28, 1).repeat(28, 2))
+        write_idx(raw / f"{part}-labels-idx1-ubyte", number % 10)
+    return raw
+
+
+def small_mnist(data_dir, **kwargs):
+    return MNISTDataModule(data_dir=str(data_dir), val_size=8, check_md5=False, **kwargs)
+
+
+# -- pictures --
+
+
+def write_images(folder, count=10, size=(20, 12), name="image{}.png"):
+    """Images of one colour each: the red of image i is 10 i."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(count):
+        Image.new("RGB", size, (10 * i, 0, 255)).save(folder / name.format(i))
+    return folder
+
+
+def noise(width, height):
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8))
+
+
+def jpeg(colour, size=(20, 12)):
+    """The bytes of a JPEG of one colour."""
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "JPEG")
+    return file.getvalue()
+
+
+def write_flowers(data_dir, count=6):
+    """`count` photographs of each class; the red of class c is 40 c."""
+    for label, name in enumerate(CLASSES):
+        folder = data_dir / "flower_photos" / name
+        folder.mkdir(parents=True)
+        for i in range(count):
+            (folder / f"{i}_photo.jpg").write_bytes(jpeg((40 * label, 10 * i, 200)))
+    (data_dir / "flower_photos" / "LICENSE.txt").write_text("CC-BY")
+    return data_dir / "flower_photos"
+
+
+def small_flowers(data_dir, **kwargs):
+    return FlowersDataModule(data_dir=str(data_dir), **{"image_size": 8, "val_share": 0.2, "test_share": 0.1} | kwargs)
+
+
+# -- over HTTP --
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files without a word."""
+
+    def log_message(self, *args):
+        """Says nothing."""
+
+
+@contextmanager
+def served(folder):
+    """A local server of the folder's files; its address ends in its port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder))) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()

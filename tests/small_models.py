@@ -1,0 +1,117 @@
+"""Every model of the zoo, found automatically, small enough to train in milliseconds, and a watch on its moves."""
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import zoo
+
+MARKS = [
+    pytest.mark.usefixtures("fixed_seed"),
+    pytest.mark.filterwarnings("ignore:You defined a `validation_step` but have no `val_dataloader`"),
+    # ModelCheckpoint, of every module that optimizes by hand:
+    pytest.mark.filterwarnings("ignore:.*no pre-optimization state was saved"),
+]
+
+MODELS = [cls for cls in (getattr(zoo, name) for name in zoo.__all__) if isinstance(cls, type)]
+MODELS = [cls for cls in MODELS if issubclass(cls, zoo.GAN)]
+every_model = pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
+
+SHAPE, SEED = (1, 4, 4), 11  # SEED is that of `fixed_seed`
+MLP = {"generator_options": {"hidden": [8]}, "critic_options": {"hidden": [8]}, "latent_dim": 3}
+CONV = {"network": "keras_conv", "image_shape": (1, 8, 8), "latent_dim": 3}
+STILL = {"name": "sgd", "lr": 0.0}
+
+
+def build(cls, **kwargs):
+    return cls(**{"image_shape": SHAPE} | ({} if "network" in kwargs else MLP) | kwargs)
+
+
+def loader(model, steps=4, n=2, dtype=torch.float32):
+    """Batches of n images for each critic update, every image another."""
+    images = torch.rand(steps * n * model.critic_steps, *model.image_shape, dtype=dtype) * 2 - 1
+    return DataLoader(TensorDataset(images), batch_size=n * model.critic_steps)
+
+
+def trainer(tmp_path, **kwargs):
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "limit_val_batches": 0}
+    quiet |= {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
+    return Trainer(accelerator="cpu", devices=1, default_root_dir=tmp_path, **quiet | kwargs)
+
+
+def fit(model, tmp_path, steps=4, data=None, val=None, **kwargs):
+    player = trainer(tmp_path, max_steps=steps, **kwargs)
+    player.fit(model, data or loader(model, steps), val)
+    return player
+
+
+def weights(network):
+    return [parameter.detach().clone() for parameter in network.parameters()]
+
+
+def buffers(*networks):
+    return [buffer.clone() for network in networks for buffer in network.buffers()]
+
+
+def same(some, others):
+    return len(some) == len(others) and all(torch.equal(*pair) for pair in zip(some, others, strict=True))
+
+
+def watched(cls):
+    """The model, with a note of each move: who, on which images, from which latents, what changed."""
+
+    class Watched(cls):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.moves, self.peeks, self.latents = [], [], []
+            self.prior.register_forward_hook(lambda prior, args, latents: self.latents.append(latents.detach()))
+
+        def move_critic(self, real, counted):
+            self.watch("critic", super().move_critic, real, counted)
+
+        def move_generator(self, real, counted):
+            self.watch("generator", super().move_generator, real, counted)
+
+        def peek(self, real, move):
+            loss = super().peek(real, move)
+            self.peeks.append((loss, self.latents.pop()))
+            return loss
+
+        def watch(self, who, move, real, counted):
+            players = {"critic": self.critic, "generator": nn.ModuleList([self.generator, self.prior])}
+            before = {name: weights(player) for name, player in players.items()}
+            gradients = [parameter.grad for parameter in self.critic.parameters()]
+            gradients = [None if gradient is None else gradient.clone() for gradient in gradients]
+            step = self.global_step
+            move(real, counted)
+            kept = all(
+                old is None or torch.equal(old, parameter.grad)
+                for old, parameter in zip(gradients, self.critic.parameters(), strict=True)
+            )
+            self.moves.append(
+                {
+                    "who": who,
+                    "step": step,
+                    "counted": self.global_step - step,
+                    "real": real.clone(),
+                    "latents": self.latents.pop(),
+                    "changed": [name for name, player in players.items() if not same(before[name], weights(player))],
+                    "critic": weights(self.critic),
+                    "critic_gradients_kept": kept,
+                }
+            )
+            assert not self.latents  # no draw that no move used
+
+    Watched.__name__ = cls.__name__
+    return Watched
+
+
+def is_plain(value):
+    """Whether JSON could hold it: dicts with words for keys, lists, words, numbers, None."""
+    if isinstance(value, dict):
+        return all(type(key) is str and is_plain(item) for key, item in value.items())
+    if type(value) is list:
+        return all(map(is_plain, value))
+    return value is None or type(value) in (str, int, float, bool)

@@ -1,0 +1,193 @@
+"""A folder of images: classes, splits, and files that are no images."""
+
+import io
+import struct
+import zlib
+
+import pytest
+import torch
+from PIL import Image
+
+from datamodules import (
+    FolderDataModule,
+)
+from small_data import noise, one_line_error, write_images
+
+# -- a folder of images: classes and splits --
+
+
+def test_class_folders_are_numbered_by_name(tmp_path):
+    for name, count in (("roses", 4), ("daisy", 3), ("tulips", 5)):
+        write_images(tmp_path / name, count)
+    data = FolderDataModule(str(tmp_path), image_size=4, val_share=0, test_share=0)
+    assert (data.num_classes, data.classes) == (3, ["daisy", "roses", "tulips"])
+    data.setup()
+    images, labels = data.splits["train"]
+    assert labels.tolist() == [0] * 3 + [1] * 4 + [2] * 5
+    assert images[:, 0, 0, 0].tolist() == [0, 10, 20, 0, 10, 20, 30, 0, 10, 20, 30, 40]
+    assert len(data.splits["val"].images) == len(data.splits["test"].images) == 0
+
+
+def test_a_folder_of_images_alone_is_one_class(tmp_path):
+    data = FolderDataModule(str(write_images(tmp_path / "faces", 20)), image_size=4)
+    data.setup()
+    assert (data.num_classes, data.classes) == (1, ["faces"])
+    assert {name: len(split.images) for name, split in data.splits.items()} == {"train": 16, "val": 2, "test": 2}
+    assert all((split.labels == 0).all() for split in data.splits.values())
+    reds = torch.cat([split.images[:, 0, 0, 0] for split in data.splits.values()])
+    assert sorted(reds.tolist()) == list(range(0, 200, 10))
+
+
+def test_small_shares_hold_out_one_image_at_least(tmp_path):
+    splits = FolderDataModule(str(write_images(tmp_path, 4)), image_size=4).load()
+    assert {name: len(split.images) for name, split in splits.items()} == {"train": 2, "val": 1, "test": 1}
+
+
+def test_other_files_and_hidden_ones_are_ignored(tmp_path):
+    write_images(tmp_path / "a", 3, name="IMAGE{}.PNG")
+    for name in ("LICENSE.txt", "a/notes.md", "a/.hidden.png", "a/Thumbs.db", ".cache.png"):
+        (tmp_path / name).write_text("no image")
+    (tmp_path / ".git").mkdir()
+    data = FolderDataModule(str(tmp_path), image_size=4, val_share=0, test_share=0)
+    assert len(data.load()["train"].images) == 3
+    assert data.classes == ["a"]
+
+
+def test_a_relative_folder_is_looked_for_here_then_in_the_data_folder(tmp_path, monkeypatch):
+    for name, count in (("here", 3), ("data", 4)):
+        write_images(tmp_path / name / "pictures", count)
+    monkeypatch.chdir(tmp_path / "here")
+    data = {"folder": "pictures", "data_dir": str(tmp_path / "data")}
+    assert len(FolderDataModule(**data).listing.files) == 3
+    monkeypatch.chdir(tmp_path)
+    assert len(FolderDataModule(**data).listing.files) == 4
+
+
+def bad_folders():
+    """What to make in a folder, the path to be named, and what to say."""
+
+    def mixed(path):
+        write_images(path, 2)
+        write_images(path / "a", 2)
+
+    def deep(path):
+        write_images(path / "a", 2)
+        write_images(path / "a" / "b", 2)
+
+    def empty_class(path):
+        write_images(path / "a", 2)
+        (path / "b").mkdir()
+        (path / "b" / "LICENSE.txt").write_text("not an image")
+
+    yield pytest.param(lambda path: path.rmdir(), ".", "folder", id="missing")
+    yield pytest.param(lambda path: (path.rmdir(), path.write_text("")), ".", "Not a directory", id="a file")
+    yield pytest.param(lambda path: None, ".", "no images", id="empty")
+    yield pytest.param(lambda path: (path / "x.txt").write_text(""), ".", "no images", id="no images")
+    yield pytest.param(empty_class, "b", "without images", id="empty class")
+    yield pytest.param(lambda path: write_images(path / "a" / "b"), "a", "one level too high", id="too high")
+    yield pytest.param(mixed, ".", "beside folders", id="images beside classes")
+    yield pytest.param(deep, "a", "move it away", id="folders beside images")
+    yield pytest.param(lambda path: write_images(path, 2), ".", "too few", id="nothing left to train")
+
+
+@pytest.mark.parametrize(("make", "named", "problem"), [*bad_folders()])
+def test_a_bad_folder_is_named_with_what_to_do(tmp_path, make, named, problem):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    make(folder)
+    message = one_line_error(FolderDataModule(str(folder)).setup)
+    assert f"{folder / named}: " in message
+    assert problem in message
+
+
+# -- a folder of images: decoding --
+
+
+def encoded(image, kind, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def bomb():
+    """A PNG whose header promises 20,000 x 20,000 pixels."""
+    content = bytearray(encoded(Image.new("1", (2, 2)), "PNG"))
+    content[16:24] = struct.pack(">II", 20_000, 20_000)
+    return with_crc(content)
+
+
+def near_bomb():
+    """100 million pixels: what PIL only warns of."""
+    content = bytearray(encoded(Image.new("1", (2, 2)), "PNG"))
+    content[16:24] = struct.pack(">II", 10_000, 10_000)
+    return with_crc(content)
+
+
+def with_crc(content):
+    """A PNG with the right checksum of its header."""
+    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("bad.jpg", b"", id="no bytes"),
+        pytest.param("bad.jpg", b"this is text\n" * 50, id="text"),
+        pytest.param("bad.png", bytes(range(256)) * 8, id="garbage"),
+        pytest.param("bad.jpg", encoded(noise(64, 64), "JPEG")[:-500], id="truncated jpeg"),
+        pytest.param("bad.png", encoded(noise(64, 64), "PNG")[:-500], id="truncated png"),
+        pytest.param("bad.gif", encoded(noise(64, 64), "GIF")[:-500], id="truncated gif"),
+        pytest.param("bad.webp", encoded(noise(64, 64), "WEBP")[:-500], id="truncated webp"),
+        pytest.param("bad.bmp", encoded(noise(64, 64), "BMP")[:-500], id="truncated bmp"),
+        pytest.param("bad.png", encoded(noise(9, 9), "PNG")[:-30] + b"x" * 30, id="damaged png"),
+        pytest.param("bad.png", bomb(), id="decompression bomb"),
+        pytest.param("bad.png", near_bomb(), id="large enough for a warning"),
+        pytest.param("bad.tif", encoded(Image.new("F", (4, 4), 0.5), "TIFF"), id="floating point"),
+        pytest.param("bad.tif", encoded(Image.new("I", (4, 4), 10**6), "TIFF"), id="more than 16 bits"),
+        pytest.param("bad.tif", encoded(Image.new("I", (4, 4), -1), "TIFF"), id="negative"),
+    ],
+)
+def test_a_bad_image_is_named_and_the_others_counted(tmp_path, name, content):
+    write_images(tmp_path, 4)
+    (tmp_path / name).write_bytes(content)
+    data = FolderDataModule(str(tmp_path), image_size=4)
+    message = one_line_error(data.setup)
+    assert message.startswith(f"{tmp_path / name}: ")
+    assert "more" not in message.split(")")[-1]
+
+    (tmp_path / "zz.png").write_bytes(b"bad as well")
+    message = one_line_error(FolderDataModule(str(tmp_path), image_size=4).setup)
+    assert message.startswith(f"{tmp_path / name}: ")
+    assert "and 1 more" in message
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_what_pil_only_warns_of_is_refused_whatever_the_warning_filters(tmp_path):
+    (write_images(tmp_path, 4) / "bad.png").write_bytes(near_bomb())
+    assert "DecompressionBombWarning" in one_line_error(FolderDataModule(str(tmp_path)).setup)
+
+
+def test_a_folder_named_like_an_image_is_a_class(tmp_path):
+    write_images(tmp_path / "a.png", 3)
+    assert FolderDataModule(str(tmp_path)).classes == ["a.png"]
+
+
+@pytest.mark.data
+def test_real_photographs(real_data):
+    if not (real_data / "flower_photos").is_dir():
+        pytest.skip("flower_photos is not under $GANZOO_DATA")
+    data = FolderDataModule("flower_photos", data_dir=str(real_data), image_size=16)
+    data.setup()
+    labels = torch.cat([split.labels for split in data.splits.values()])
+    assert labels.bincount().tolist() == [764, 1052, 784, 733, 984]
+    assert data.classes == ["daisy", "dandelion", "roses", "sunflowers", "tulips"]
+    assert 60 < data.splits["train"].images.float().mean() < 180
+
+
+@pytest.mark.data
+def test_the_parent_of_real_photographs_is_one_level_too_high(real_data):
+    if not (real_data / "flower_photos").is_dir():
+        pytest.skip("flower_photos is not under $GANZOO_DATA")
+    message = one_line_error(lambda: FolderDataModule(str(real_data)).num_classes)
+    assert "one level too high" in message

@@ -1,0 +1,138 @@
+"""The callback that scores a run: what is logged when, what is kept, what a test writes."""
+
+import json
+import math
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch.testing import assert_close
+
+from callbacks import Scores
+from callbacks.real_answers import RealAnswers
+from callbacks.score_table import write
+from datamodules import DigitsDataModule, ToyDataModule
+from small_scorer import KEYS
+from zoo import GAN
+from zoo.classifier import Scored
+from zoo.scorers import load_scorer
+
+
+def run(folder, callback: Scores, verb: str, data, **options) -> Trainer:
+    torch.manual_seed(0)
+    model = GAN(image_shape=data.image_shape, generator_options={"hidden": [8]}, critic_options={"hidden": [8]})
+    trainer = Trainer(
+        default_root_dir=folder, callbacks=[callback], accelerator="cpu", devices=1, logger=False, max_steps=4,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+        val_check_interval=2, check_val_every_n_epoch=None, **options,
+    )  # fmt: skip
+    getattr(trainer, verb)(model, data)
+    return trainer
+
+
+def test_a_validation_logs_every_score_of_the_data_sets_own_scorer(tmp_path):
+    callback = Scores()
+    metrics = run(tmp_path, callback, "fit", DigitsDataModule(batch_size=90)).callback_metrics
+    assert callback.scorer.name == "digits"
+    assert callback.samples == 180
+    assert {f"val/{key}" for key in KEYS} <= metrics.keys()
+    assert all(metrics[f"val/{key}"].isfinite() for key in KEYS)
+
+
+def test_real_images_are_looked_at_once_in_a_run(tmp_path):
+    class Counting(Scores):
+        def setup(self, trainer, pl_module, stage):
+            super().setup(trainer, pl_module, stage)
+            self.seen = 0
+            self.scorer.register_forward_hook(lambda *_: setattr(self, "seen", self.seen + 1))
+
+    callback = Counting()
+    run(tmp_path, callback, "fit", DigitsDataModule(batch_size=90))
+    assert callback.seen == 2 + 2 * 2  # two batches of real images, and two of fakes at each of two validations
+
+
+@pytest.mark.parametrize(("verb", "real", "fake"), [("fit", 180, 360), ("test", 360, 720)])
+def test_the_next_run_asks_the_scorer_about_generated_images_only(verb, real, fake, tmp_path):
+    asked = []
+
+    class Asked(Scores):
+        def setup(self, trainer, pl_module, stage):
+            super().setup(trainer, pl_module, stage)
+            asked.append(0)
+            self.scorer.register_forward_hook(lambda scorer, args, output: asked.append(asked.pop() + len(args[0])))
+
+    metrics = [run(tmp_path, Asked(), verb, DigitsDataModule(batch_size=90)).callback_metrics for _ in range(2)]
+    assert asked == [real + fake, fake]  # at two validations, or with training images for the test's other column
+    assert metrics[0].keys() == metrics[1].keys()
+    assert_close(metrics[0], metrics[1], rtol=0, atol=0, equal_nan=True)
+
+
+def test_answers_are_for_these_images_this_scorer_and_these_batches_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    scorer = load_scorer("digits")
+    split = torch.randint(0, 255, (4, 1, 8, 8), dtype=torch.uint8)
+    answers = RealAnswers(split, scorer, (0, 1, 4, 4))
+    said = Scored(torch.rand(4, 6), torch.rand(4, 3))
+    answers.add(0, said)
+    answers.save()
+    again = RealAnswers(split.clone(), scorer, (0, 1, 4, 4))
+    assert_close(tuple(again.get(0)), tuple(said), rtol=0, atol=0)
+    assert again.get(1) is None
+    other = split.clone()
+    other[3, 0, 7, 7] ^= 1
+    assert RealAnswers(other, scorer, (0, 1, 4, 4)).get(0) is None
+    assert RealAnswers(split, scorer, (0, 2, 4, 4)).get(0) is None
+    (file,) = tmp_path.glob("ganzoo/*.safetensors")
+    file.write_bytes(file.read_bytes()[:-9])  # half a file is no file
+    assert RealAnswers(split, scorer, (0, 1, 4, 4)).get(0) is None
+    next(scorer.parameters()).data.add_(1)
+    assert RealAnswers(split, scorer, (0, 1, 4, 4)).path != file
+
+
+def test_answers_that_cannot_be_kept_do_not_fail_a_run(scorer, tmp_path, monkeypatch, caplog):
+    (tmp_path / "ganzoo").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    answers = RealAnswers(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), scorer, (0, 1, 1, 1))
+    answers.add(0, Scored(torch.rand(1, 6), torch.rand(1, 3)))
+    with caplog.at_level("INFO", logger="lightning.pytorch.ganzoo"):
+        answers.save()
+    assert "the next run will ask the scorer again" in caplog.text
+
+
+def test_a_validation_logs_what_was_asked_for(tmp_path):
+    metrics = run(tmp_path, Scores(metrics=["fid", "precision_recall"]), "fit", DigitsDataModule(batch_size=90))
+    logged = {key for key in metrics.callback_metrics if key.startswith("val/") and "critic" not in key}
+    assert logged == {"val/fid", "val/precision", "val/recall"}
+
+
+def test_no_more_samples_than_asked_for_and_no_stale_score(tmp_path):
+    callback = Scores(num_samples=100, every_n_steps=3)
+    metrics = run(tmp_path, callback, "fit", DigitsDataModule(batch_size=64)).callback_metrics
+    assert callback.samples == 100
+    assert metrics["val/sliced_wasserstein"] > 0
+    assert all(metrics[f"val/{key}"].isnan() for key in KEYS[:-1])  # validations are at 2 and 4
+    for name in ("num_samples", "every_n_steps"):
+        with pytest.raises(ValueError, match=f"{name} must be at least 1"):
+            Scores(**{name: 0})
+
+
+def test_a_test_names_its_scorer_and_data_without_one_has_pixels_only(tmp_path, capsys):
+    run(tmp_path, Scores(), "test", DigitsDataModule(batch_size=120))
+    result = json.loads((tmp_path / "scores.json").read_text())
+    assert (result["scorer"], result["samples"]) == ("digits", 360)
+    assert set(KEYS) <= result["scores"].keys()
+    assert result["scores"]["fid"]["generated"] > 10 * result["scores"]["fid"]["real"]
+    assert result["scores"]["inception_score"]["real"] > 9
+    assert "scorer: digits" in capsys.readouterr().out
+    run(tmp_path, Scores(), "test", ToyDataModule())
+    result = json.loads((tmp_path / "scores.json").read_text())
+    assert result["scorer"] is None
+    assert not {"fid", "inception_score"} & result["scores"].keys()
+
+
+def test_scores_that_are_no_numbers_are_null(tmp_path):
+    write(tmp_path / "scores.json", {"scores": {"fid": {"generated": math.nan, "real": math.inf}}, "step": 1})
+    assert json.loads((tmp_path / "scores.json").read_text()) == {
+        "scores": {"fid": {"generated": None, "real": None}},
+        "step": 1,
+    }
