@@ -90,9 +90,9 @@ class FirstStep(Callback):
         os._exit(0)
 
 
-def words(recipe: str, folder: str) -> list[str]:
-    """The command, less Weights & Biases."""
-    return ["fit", "--config", recipe, "--trainer.default_root_dir", folder, "--loggers=[csv]"]
+def words(recipe: str, folder: str, loggers: str = "csv") -> list[str]:
+    """The command, less Weights & Biases unless that is asked for."""
+    return ["fit", "--config", recipe, "--trainer.default_root_dir", folder, f"--loggers=[{loggers}]"]
 
 
 def shares(recipe: str) -> dict[str, Any]:
@@ -155,22 +155,23 @@ def memory(recipe: str) -> dict[str, Any]:
 
 
 def start(recipe: str, rounds: int) -> dict[str, Any]:
-    """Both in turns, each in a new process."""
-    imports = "import time, torch, lightning, torchvision; print(time.process_time())"
-    first = "import sys, cli; cli.main(sys.argv[1:])"
-    seconds: dict[str, list[float]] = {"imports": [], "product": []}
-    alone = dict(os.environ, OMP_NUM_THREADS="1")
+    """In turns, each in a new process: the imports, the first step with CSV alone, and with W&B offline as well."""
+    imports = ["import time, torch, lightning, torchvision; print(time.process_time())"]
+    first = ["import sys, cli; cli.main(sys.argv[1:])", "--trainer.callbacks+=benchmarks.costs.FirstStep"]
+    seconds: dict[str, list[float]] = {"imports": [], "csv": [], "csv,wandb": []}
+    alone = dict(os.environ, OMP_NUM_THREADS="1", WANDB_MODE="offline")
     for _ in range(rounds):
-        with tempfile.TemporaryDirectory() as folder:
-            command = [first, *words(recipe, folder), "--trainer.callbacks+=benchmarks.costs.FirstStep"]
-            for name, code in (("imports", [imports]), ("product", command)):
-                made = subprocess.run(
-                    [sys.executable, "-c", *code], check=True, stdout=subprocess.PIPE, text=True, env=alone
-                )
-                seconds[name].append(float(made.stdout.split()[-1]))
-    ratio = np.quantile(np.array(seconds["product"]) / seconds["imports"], [0.25, 0.5, 0.75]).round(3).tolist()
-    medians = {f"{name}_s": round(float(np.median(each)), 2) for name, each in seconds.items()}
-    return {"recipe": recipe, "rounds": rounds, "ratio": ratio[1], "quartiles": [ratio[0], ratio[2]]} | medians
+        for name, each in seconds.items():
+            with tempfile.TemporaryDirectory() as folder:
+                code, *last = imports if name == "imports" else first
+                command = [sys.executable, "-c", code, *(words(recipe, folder, name) if last else []), *last]
+                made = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=alone)
+            each.append(float(made.stdout.split()[-1]))
+    told: dict[str, Any] = {"recipe": recipe, "rounds": rounds}
+    for name, each in seconds.items():
+        ratios = np.quantile(np.array(each) / seconds["imports"], [0.25, 0.5, 0.75]).round(3).tolist()
+        told[name] = {"median_s": round(float(np.median(each)), 2), "ratio": ratios[1], "quartiles": ratios[::2]}
+    return told
 
 
 def scores(rounds: int) -> dict[str, Any]:

@@ -120,5 +120,7 @@ class ComponentGrid(Pictures):
         component = torch.arange(sampler.prior.components, device=model.device).repeat_interleave(self.num_images)
         noise = sampler.prior.normal(len(component), self.latents_seed())
         with torch.no_grad(), evaluating(sampler):
-            images = sampler.generator(sampler.prior.reparameterize(component, noise))
+            latents = sampler.prior.reparameterize(component, noise)
+            # row by row: all at once would be the largest batch of the whole run
+            images = torch.cat([sampler.generator(row) for row in latents.split(self.num_images)])
         return grid_picture(images, columns=self.num_images)
