@@ -9,10 +9,13 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from zoo import losses
+from callbacks.last_checkpoint import are_finite
 from zoo.loop import AdversarialLoop
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
+
+#: The score that shows each kind of collapse; variety needs none.
+SCORES = {"classes": "classes_used", "recall": "recall"}
 
 
 class GuardError(RuntimeError):
@@ -22,17 +25,20 @@ class GuardError(RuntimeError):
 class Guard(Callback):
     """Warns once of each way in which a run has failed, or stops it.
 
-    At logged steps: a loss or a weight that is not finite; a critic whose weights have stood still. After validations,
-    twice in a row: fewer classes or less recall than a bound, or images that hardly differ from each other.
+    At logged steps: a loss or a weight that is not finite; a critic that takes steps and does not move, not by a bit.
+    After validations, twice in a row: fewer classes or less recall than a bound, or images that hardly differ from
+    each other; validations whose scores were not computed neither count nor break the row.
 
-    A run that is stopped keeps the checkpoints it has: the failed state takes no one's place.
+    A run that is stopped keeps the checkpoints it has. What is not finite is never saved (`LastCheckpoint`). A collapse
+    is certain only at its second validation, when the last checkpoint may have it too: the message names the best.
 
     Args:
-        stop: end the run with a GuardError; otherwise only warn.
-        min_classes: bound on the classes that the scorer finds among the samples, as a share of those of real images.
+        stop: end the run with a GuardError, on all ranks; otherwise only warn.
+        min_classes: bound on the classes that the scorer finds among the samples, as a share of the data set's.
         min_recall: bound on the scores' recall.
         min_variety: bound on the pixels' variance over samples, as a share of that over real images.
-        patience: logged steps in a row at which the critic stands still.
+        patience: logged steps in a row at which the critic moved nothing; those at which a schedule lets it rest don't
+            count.
     """
 
     def __init__(
@@ -52,12 +58,13 @@ class Guard(Callback):
         self.patience = patience
         self.told: set[str] = set()
         self.suspected: set[str] = set()
-        self.critic, self.still = torch.empty(0), 0
+        self.critic, self.still, self.moved_step = torch.empty(0), 0, 0
         self.moments: dict[str, list[Tensor]] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets an earlier run."""
         self.told, self.suspected, self.critic, self.still = set(), set(), torch.empty(0), 0
+        self.moved_step = trainer.global_step
 
     # -- at logged steps --
 
@@ -69,23 +76,25 @@ class Guard(Callback):
         assert isinstance(pl_module, AdversarialLoop)
         if not pl_module.is_logged_step:
             return
-        for name, value in pl_module.observed.items():
-            if not math.isfinite(float(value)):
-                self.report(trainer, "finite", f"{name} is {float(value)}")
+        broken = [f"{name} is {float(x)}" for name, x in pl_module.observed.items() if not math.isfinite(float(x))]
+        if float(total(trainer, torch.tensor(float(len(broken)), device=pl_module.device))):  # each rank has its own
+            self.report(trainer, "finite", broken[0] if broken else "a loss is not finite on another rank")
         for player in ("critic", "generator", "prior"):
-            sums = [losses.mean(weight) for weight in getattr(pl_module, player).parameters()]  # nan or inf if one is
-            if sums and not bool(torch.stack(sums).isfinite().all()):
+            if not are_finite(getattr(pl_module, player)):
                 self.report(trainer, "finite", f"the {player} has weights that are not finite")
         self.watch_critic(trainer, pl_module)
 
     def watch_critic(self, trainer: Trainer, model: AdversarialLoop) -> None:
-        """Counts the looks at which no weight of the critic has moved."""
+        """Counts the looks at which the critic has taken a step and none of its weights has moved."""
+        if "critic_loss" not in model.observed:
+            return
         weights = torch.cat([weight.detach().flatten() for weight in model.critic.parameters()])
-        moved = len(self.critic) != len(weights) or not torch.equal(weights, self.critic)
-        self.still = 0 if moved else self.still + 1
-        self.critic = weights
+        if len(self.critic) != len(weights) or not torch.equal(weights, self.critic):
+            self.critic, self.still, self.moved_step = weights, 0, trainer.global_step
+            return
+        self.still += 1
         if self.still >= self.patience:
-            steps = self.still * int(getattr(trainer, "log_every_n_steps", 1))
+            steps = trainer.global_step - self.moved_step
             self.report(trainer, "critic", f"the critic has not moved for {steps} steps")
 
     # -- after validations --
@@ -109,35 +118,46 @@ class Guard(Callback):
         """Looks at the scores of this very validation."""
         if (not trainer.training and trainer.state.fn != "fit") or trainer.sanity_checking:
             return
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("val/")}
-        found = {}
-        classes, known = metrics.get("val/classes_used", math.nan), getattr(trainer, "datamodule", None)
-        of = int(getattr(known, "num_classes", 0) or 0)
-        if of and classes < self.min_classes * of:
-            found["classes"] = f"samples of {classes:.0f} of {of} classes only"
-        if metrics.get("val/recall", math.nan) < self.min_recall:
-            found["recall"] = f"recall is {metrics['val/recall']:.3f}"
+        scores = {name.removeprefix("val/"): float(value) for name, value in trainer.callback_metrics.items()}
+        found = self.collapses(scores, getattr(getattr(trainer, "datamodule", None), "num_classes", None) or 0)
         if self.moments:
-            real, fake = (variance(*self.moments[name]) for name in ("real", "fake"))
+            real, fake = (variance(*(total(trainer, part) for part in self.moments[name])) for name in ("real", "fake"))
             if fake < self.min_variety * real:
                 found["variety"] = f"samples vary {fake / max(real, 1e-12):.3f} times as much as real images"
         for kind in found.keys() & self.suspected:
-            self.report(trainer, kind, f"the generator has collapsed: {found[kind]}")
-        self.suspected = set(found)
+            self.report(trainer, kind, f"the generator has collapsed: {found[kind]}", "best")
+        not_known = {kind for kind, score in SCORES.items() if math.isnan(scores.get(score, math.nan))}
+        self.suspected = set(found) | (self.suspected & not_known)
 
-    def report(self, trainer: Trainer, kind: str, told: str) -> None:
-        """Raises GuardError, or warns, once for each kind."""
+    def collapses(self, scores: dict[str, float], of: int) -> dict[str, str]:
+        """What the scores say of a collapse, by kind; `of` is the number of classes of the data."""
+        classes, recall = (scores.get(SCORES[kind], math.nan) for kind in ("classes", "recall"))
+        found = {}
+        if classes < self.min_classes * of:
+            found["classes"] = f"samples of {classes:.0f} of {of} classes only"
+        if recall < self.min_recall:
+            found["recall"] = f"recall is {recall:.3f}"
+        return found
+
+    def report(self, trainer: Trainer, kind: str, told: str, checkpoint: str = "last") -> None:
+        """Raises GuardError, which names the `last` or the `best` checkpoint, or warns, once for each kind."""
         if kind in self.told:
             return
         self.told.add(kind)
-        last = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
+        kept = Path(trainer.default_root_dir) / "checkpoints" / f"{checkpoint}.ckpt"
         message = f"step {trainer.global_step}: {told}"
         if self.stop:
-            kept = f"the last checkpoint is {last}" if last.is_file() else "there is no checkpoint yet"
-            raise GuardError(f"{message}; {kept}")
+            where = f"the {checkpoint} checkpoint is {kept}" if kept.is_file() else f"there is no {checkpoint}.ckpt yet"
+            raise GuardError(f"{message}; {where}")
         log.warning("Guard: %s (--guard.stop true would have ended the run)", message)
 
 
-def variance(count: Tensor, total: Tensor, squares: Tensor) -> float:
+def variance(count: Tensor, sums: Tensor, squares: Tensor) -> float:
     """Mean over pixels of the variance over images."""
-    return float((squares / count - (total / count).square()).clamp(min=0).mean())
+    return float((squares / count - (sums / count).square()).clamp(min=0).mean())
+
+
+def total(trainer: Trainer, value: Tensor) -> Tensor:
+    """The sum over all ranks, each of which must ask."""
+    summed: Tensor = trainer.strategy.reduce(value, reduce_op="sum")
+    return summed

@@ -1,19 +1,26 @@
 """The newest state of a run, to resume from."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch import nn
+
+from zoo import losses
+
+log = logging.getLogger("lightning.pytorch.ganzoo")
 
 
 class LastCheckpoint(Checkpoint):
     """Keeps `checkpoints/last.ckpt` under the trainer's default_root_dir: every k steps and when training ends.
 
     Beside a ModelCheckpoint that keeps the best: one that monitors must save only when its score is fresh, one to
-    resume from must not wait for a score.
+    resume from must not wait for a score. Weights that are not finite are not saved: nothing can be resumed from them.
 
     Args:
         every_n_steps: steps between saves; each replaces the last one in a single move.
@@ -53,7 +60,18 @@ class LastCheckpoint(Checkpoint):
 
     def save(self, trainer: Trainer) -> None:
         """Every rank takes part; rank 0 writes."""
-        if trainer.global_step != self.saved_step and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            path = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
+        if trainer.global_step == self.saved_step or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        path = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
+        if are_finite(trainer.lightning_module):
             trainer.save_checkpoint(path, weights_only=False)  # the optimizers too
-            self.saved_step = trainer.global_step
+        else:
+            log.warning("step %d has weights that are not finite: %s is left as it is", trainer.global_step, path)
+        self.saved_step = trainer.global_step
+
+
+@torch.no_grad()
+def are_finite(module: nn.Module) -> bool:
+    """Whether every weight is: a mean is nan or infinite if one is, and costs a thirtieth of a look at each."""
+    means = [losses.mean(weight) for weight in module.parameters()]
+    return not means or bool(torch.stack([mean.float() for mean in means]).isfinite().all())

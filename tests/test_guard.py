@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 from torch import nn
 
 import zoo
-from callbacks import Guard, LastCheckpoint, Scores
+from callbacks import BestCheckpoint, Guard, LastCheckpoint, Scores
 from callbacks.guard import GuardError
 from datamodules import DigitsDataModule
 
@@ -29,7 +29,7 @@ def fit(folder, model, *callbacks, steps=12, **options):
         default_root_dir=folder,
         max_steps=steps,
         logger=False,
-        enable_checkpointing=any(isinstance(each, LastCheckpoint) for each in callbacks),
+        enable_checkpointing=any(isinstance(each, LastCheckpoint | BestCheckpoint) for each in callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -70,7 +70,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_or_is_told_once(tmp_path, caplo
             fit(tmp_path, model, Guard(), limit_val_batches=0)
         assert len(warnings_of(caplog)) == 1
         return
-    with pytest.raises(GuardError, match=r"step \d+: .*(nan|inf|not finite).*there is no checkpoint yet"):
+    with pytest.raises(GuardError, match=r"step \d+: .*(nan|inf|not finite).*there is no last.ckpt yet"):
         fit(tmp_path, model, Guard(stop=True), limit_val_batches=0)
 
 
@@ -91,6 +91,15 @@ def test_the_failed_state_takes_no_checkpoint_s_place(tmp_path):
     assert all(value.isfinite().all() for value in saved["state_dict"].values())
 
 
+def test_weights_that_are_not_finite_are_never_saved_guard_or_not(tmp_path, caplog):
+    model = zoo.GAN(image_shape=(1, 8, 8), **SMALL, critic_optimizer=BLAST)
+    with caplog.at_level(logging.WARNING):
+        fit(tmp_path, model, LastCheckpoint(every_n_steps=2), limit_val_batches=0)
+    assert not all(weight.isfinite().all() for weight in model.parameters())
+    assert not (tmp_path / "checkpoints").exists()
+    assert any("last.ckpt is left as it is" in record.getMessage() for record in caplog.records)
+
+
 def test_a_collapsed_generator_is_seen_by_its_variety_and_its_classes(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         fit(tmp_path, collapsed(), Scores(scorer="digits"), Guard())
@@ -99,14 +108,38 @@ def test_a_collapsed_generator_is_seen_by_its_variety_and_its_classes(tmp_path, 
     assert any("of 10 classes only" in line for line in told)
     assert any("recall is" in line for line in told)
     assert all("step 8" in line for line in told)  # the second validation, once
-    with pytest.raises(GuardError, match="the generator has collapsed"):
+    with pytest.raises(GuardError, match=r"the generator has collapsed.*there is no best\.ckpt yet"):
         fit(tmp_path, collapsed(), Guard(stop=True))
+    with pytest.raises(GuardError, match=r"collapsed.*the best checkpoint is .*best\.ckpt"):
+        fit(tmp_path, collapsed(), Scores(scorer="digits"), BestCheckpoint("val/fid"), Guard(stop=True))
+
+
+@pytest.mark.parametrize(("every", "told"), [(4, 8), (8, 16)])
+def test_a_validation_without_scores_is_no_sign_of_health(every, told, tmp_path, caplog):
+    """Validations at 4, 8, 12, 16, scored at each or at 8 and 16."""
+    with caplog.at_level(logging.WARNING):
+        fit(tmp_path, collapsed(), Scores(scorer="digits", every_n_steps=every), Guard(min_variety=0), steps=16)
+    assert len(warnings_of(caplog)) == 2  # classes, recall
+    assert all(f"step {told}:" in line for line in warnings_of(caplog))
 
 
 def test_a_critic_that_stands_still_is_seen(tmp_path):
     model = zoo.GAN(image_shape=(1, 8, 8), **SMALL, critic_optimizer=STILL)
     with pytest.raises(GuardError, match="step 6: the critic has not moved for 5 steps"):
         fit(tmp_path, model, Guard(stop=True, patience=5), limit_val_batches=0)
+
+
+@pytest.mark.parametrize("schedule", ["deligan_toy", "deligan_mnist"])
+def test_a_critic_that_its_schedule_lets_rest_is_not_one_that_stands_still(schedule, tmp_path, caplog):
+    class Resting(zoo.GAN):
+        def peek(self, real, move):
+            """A loss at which the generator alone moves, but for the first round."""
+            return 0.0 if self.global_step == 0 else 9.0
+
+    model = Resting(image_shape=(1, 8, 8), **SMALL, schedule=schedule, critic_steps=1)
+    with caplog.at_level(logging.WARNING):
+        fit(tmp_path, model, Guard(patience=3), limit_val_batches=0)
+    assert not warnings_of(caplog)
 
 
 def test_a_healthy_run_raises_no_alarm(tmp_path, caplog):
