@@ -30,7 +30,7 @@ class Scatter(Pictures):
     """Draws samples, data and the critic's surface every k steps; does nothing for models of images.
 
     Where the data module knows its centres, it logs `modes_covered` and `high_quality` (see zoo.modes.ModeCoverage)
-    under `val/` and `test/`.
+    under `val/` and `test/`; after a test, `real` has what as many training points get.
 
     Args:
         every_n_steps: see Pictures.
@@ -45,6 +45,7 @@ class Scatter(Pictures):
             raise ValueError(f"num_points must be at least 1, got {num_points}")
         self.num_points = num_points
         self.coverage: ModeCoverage | None = None
+        self.real: dict[str, float] = {}
 
     # -- pictures --
 
@@ -93,8 +94,14 @@ class Scatter(Pictures):
         self.finish(pl_module, "val")
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begins a test."""
+        """Begins a test; counts as many training points."""
         self.begin(trainer, pl_module)
+        self.real = {}
+        if self.coverage is not None:
+            splits = trainer.datamodule.splits  # type: ignore[attr-defined]
+            self.coverage.update(evenly(splits["train"].images, len(splits["test"].images)).to(pl_module.device))
+            self.real = {name: float(value) for name, value in self.coverage.compute().items()}
+            self.coverage.reset()
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any

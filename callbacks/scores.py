@@ -13,6 +13,7 @@ from torch import Tensor
 from callbacks import score_table
 from callbacks.image_grid import from_bytes
 from callbacks.real_answers import RealAnswers
+from callbacks.scatter import Scatter
 from zoo.evaluation import METRICS, Evaluation, MetricName
 from zoo.scorers import INDEX, Scorer, load_scorer
 
@@ -21,8 +22,9 @@ class Scores(Callback):
     """Logs `val/<score>` after each validation; after `test`, prints a table and writes `scores.json`.
 
     The scores are those of `zoo.evaluation.Evaluation`, of the images that the model's validation and test steps
-    return, one for each held-out image. Real training images take their place for the table's other column: the score
-    to hope for. Metrics and scorer live here, not in the module, so no checkpoint carries them.
+    return, one for each held-out image. Real training images take their place for the table's other column, `unused`
+    ones of the data module where few are trained on: the score to hope for. Metrics and scorer live here, not in the
+    module, so no checkpoint carries them.
 
     Args:
         num_samples: how many images are scored at most, on all processes together.
@@ -127,7 +129,8 @@ class Scores(Callback):
     ) -> None:
         """Adds the batch, the fakes made for it, and as many training images."""
         real = self.score("test", trainer, outputs, batch, batch_idx)
-        train = getattr(getattr(trainer, "datamodule", None), "splits", {}).get("train")
+        splits = getattr(getattr(trainer, "datamodule", None), "splits", {})
+        train = splits.get("unused", splits.get("train"))
         if train is not None and len(real):
             order = torch.randperm(len(train.images), generator=torch.Generator().manual_seed(0))
             place = trainer.global_rank + trainer.world_size * (self.samples + torch.arange(len(real)))
@@ -154,8 +157,9 @@ class Scores(Callback):
         """Prints and writes every score of the test, whoever logged it."""
         if not trainer.is_global_zero:
             return
+        real = self.real | coverage_of_real(trainer)
         scores = {
-            name.removeprefix("test/"): {"generated": float(value), "real": self.real.get(name.removeprefix("test/"))}
+            name.removeprefix("test/"): {"generated": float(value), "real": real.get(name.removeprefix("test/"))}
             for name, value in trainer.callback_metrics.items()
             if name.startswith("test/")
         }
@@ -168,3 +172,9 @@ class Scores(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 score_table.log_row(logger, result, folder / "samples" / "test.png")
+
+
+def coverage_of_real(trainer: Trainer) -> dict[str, float]:
+    """What training points get where modes are counted: for models of points, whose data knows its centres."""
+    scatters = [each for each in trainer.callbacks if isinstance(each, Scatter)]  # type: ignore[attr-defined]
+    return scatters[0].real if scatters else {}

@@ -108,8 +108,8 @@ class MNISTDataModule(ImageDataModule):
                 f"{self.folder}: {len(train.images)} training images cannot give {self.val_size} for validation; "
                 "lower --data.init_args.val_size"
             )
-        splits = held_out(rest, val=self.val_size)
-        return splits | {"test": test} | ({"train": train.take(few)} if self.per_class else {})
+        splits = held_out(rest, val=self.val_size) | {"test": test}
+        return splits | {"train": train.take(few), "unused": splits["train"]} if self.per_class else splits
 
     def read(self, part: str) -> Images:
         """The images and labels of one part, `train` or `t10k`, in the files' order. Raises DataError."""

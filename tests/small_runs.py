@@ -38,7 +38,7 @@ class Memory(Logger):
 def small(model=WGANGP, **kwargs):
     torch.manual_seed(0)
     options = {"generator_options": {"hidden": [8]}, "critic_options": {"hidden": [8]}, "latent_dim": 4}
-    return model(image_shape=(1, 8, 8), critic_steps=CRITIC_STEPS, **(options | kwargs))
+    return model(**{"image_shape": (1, 8, 8), "critic_steps": CRITIC_STEPS} | options | kwargs)
 
 
 def digits(**kwargs):

@@ -10,7 +10,7 @@ from zoo.scorers import Scorer
 
 KEYS = [
     "inception_score", "inception_score_std", "modified_inception_score", "modified_inception_score_std",
-    "classes_used", "fid", "kid", "precision", "recall", "sliced_wasserstein",
+    "classes_used", "fid", "kid", "kid_std", "precision", "recall", "sliced_wasserstein",
 ]  # fmt: skip
 
 
@@ -67,10 +67,14 @@ def fid_of(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
 
 
 def kid_of(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
+    return kid_and_std(real, fake)[0]
+
+
+def kid_and_std(real: torch.Tensor, fake: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     metric = KID(real.shape[1])
     metric.update(real, real=True)
     metric.update(fake, real=False)
-    return metric.compute()[0]
+    return metric.compute()
 
 
 def precision_recall(real: torch.Tensor, fake: torch.Tensor, **options: int) -> tuple[float, float]:

@@ -14,7 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from callbacks import ImageGrid, LastCheckpoint, SampleWriter, Scores, Speed, StepBar
 from callbacks.image_grid import grid_picture, to_bytes
 from datamodules import DigitsDataModule, ToyDataModule
+from small_data import small_mnist, write_mnist
 from small_runs import BATCH, CRITIC_STEPS, Memory, digits, pixels, small, trainer
+from small_scorer import KEYS
 from zoo import GAN
 from zoo.sliced_wasserstein import SlicedWasserstein
 
@@ -113,8 +115,9 @@ def test_the_csv_file_has_a_row_for_each_logged_step(run):
     with (folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     losses = {int(row["step"]) for row in rows if row["train/critic_loss"]}
-    scores = {int(row["step"]) for row in rows if row["val/sliced_wasserstein"]}
-    assert (losses, scores) == ({2, 4}, {4})
+    assert losses == {2, 4}
+    for name in KEYS:
+        assert {int(row["step"]) for row in rows if row[f"val/{name}"]} == {4}, name
 
 
 def test_tensorboard_has_losses_and_pictures_on_one_axis(run):
@@ -123,7 +126,8 @@ def test_tensorboard_has_losses_and_pictures_on_one_axis(run):
     folder = run("fit", "--loggers=[tensorboard]")
     events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"images": 0}).Reload()
     assert [event.step for event in events.Scalars("train/critic_loss")] == [2, 4]
-    assert [event.step for event in events.Scalars("val/sliced_wasserstein")] == [2, 4]
+    for name in KEYS:
+        assert [event.step for event in events.Scalars(f"val/{name}")] == [2, 4]
     pictures = events.Images("samples")
     assert [picture.step for picture in pictures] == [1, 2, 4]
     assert (pictures[0].height, pictures[0].width, 3) == pixels(folder / "samples/step_0000001.png").shape
@@ -192,11 +196,23 @@ def test_a_test_prints_and_writes_the_scores_beside_those_of_real_images(run, ca
     run("test", "--ckpt_path=last", "--trainer.limit_test_batches=null")
     result = json.loads((folder / "scores.json").read_text())
     assert (result["step"], result["samples"]) == (4, 360)
-    row = result["scores"]["sliced_wasserstein"]
-    assert row["generated"] > 2 * row["real"] > 0, "a generator of four steps is worse than real images"
     table = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["score", "generated", "real"] in table
-    assert ["sliced_wasserstein", f"{row['generated']:.4f}", f"{row['real']:.4f}"] in table
+    for name in KEYS:
+        row = result["scores"][name]
+        assert [name, f"{row['generated']:.4f}", f"{row['real']:.4f}"] in table
+    for name in ("sliced_wasserstein", "fid", "kid"):
+        row = result["scores"][name]
+        assert row["generated"] > 2 * row["real"], "a generator of four steps is worse than real images"
+
+
+def test_where_few_are_trained_on_the_real_column_is_of_unused_images(tmp_path):
+    write_mnist(tmp_path / "data", train=60)  # image n is all n: 20 are trained on, 32 are unused
+    data, scores = small_mnist(tmp_path / "data", per_class=2, batch_size=4), Scores()
+    model = small(image_shape=(1, 28, 28))
+    trainer(tmp_path, scores, limit_test_batches=None).test(model, data, verbose=False)
+    told = json.loads((tmp_path / "scores.json").read_text())["scores"]
+    assert all(told[name]["real"] is not None for name in KEYS if "std" not in name)
 
 
 # -- progress --

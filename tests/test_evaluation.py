@@ -7,7 +7,7 @@ import torch
 
 from datamodules import DigitsDataModule
 from datamodules.images import to_unit_range
-from small_scorer import KEYS, evaluate, fid_of, images, is_of, kid_of, precision_recall
+from small_scorer import KEYS, evaluate, fid_of, images, is_of, kid_and_std, precision_recall
 from zoo.evaluation import METRICS, Evaluation
 from zoo.metrics import ModifiedInceptionScore
 from zoo.scorers import load_scorer
@@ -27,7 +27,7 @@ def test_every_score_is_that_of_its_metric(scorer):
     sliced.update(real[:190], fake)
     expected = [
         *is_of(logits), *modified.compute(), len(logits.argmax(dim=1).unique()), fid_of(seen, features),
-        kid_of(seen, features), *precision_recall(seen, features), sliced.compute(),
+        *kid_and_std(seen, features), *precision_recall(seen, features), sliced.compute(),
     ]  # fmt: skip
     assert list(scores.values()) == pytest.approx([float(value) for value in expected])
 

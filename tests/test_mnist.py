@@ -220,3 +220,6 @@ def test_mnist_per_class_trains_on_the_last_of_each_class_in_the_file_and_on_not
     assert train.labels.tolist() == [*range(10), *range(10)]
     assert len(val.images) == 30
     assert val.images.max() < 100
+    # what is left over is real data to compare with: in none of the others
+    unused = data.splits["unused"].images[:, 0, 0, 0].tolist()
+    assert sorted(unused + val.images[:, 0, 0, 0].tolist()) == list(range(100))

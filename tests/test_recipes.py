@@ -123,6 +123,47 @@ def test_a_recipe_takes_two_steps(name, tmp_path, monkeypatch):
     assert list((folder / "samples").glob("step_*.png"))
 
 
+# -- the sources' constants --
+
+KERAS_ADAM = {"name": "adam", "lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-7}
+KERAS_RMSPROP = {"name": "rmsprop", "lr": 5e-5, "alpha": 0.9, "eps": 1e-7}
+PAPER_ADAM = {"name": "adam", "lr": 1e-4, "betas": [0.0, 0.9], "eps": 1e-8}
+RMSPROP = {"name": "rmsprop", "lr": 5e-5}
+TOY_ADAM = {"name": "adam", "lr": 5e-4, "betas": [0.5, 0.999]}
+#: both players' optimizers, critic steps, images a batch, steps, and what else the source says of the model
+CONSTANTS = {
+    "gan_mlp_mnist": (KERAS_ADAM, KERAS_ADAM, 1, 32, 30_000, {}),
+    "wgan_mlp_mnist": (RMSPROP, RMSPROP, 5, 64, 30_000, {"clip": 0.01}),
+    "wgan_gp_mlp_mnist": (RMSPROP | {"lr": 1e-4}, RMSPROP | {"lr": 1e-4}, 5, 64, 20_000, {"gp_weight": 0.5}),
+    "wgan_gp_keras_mnist": (KERAS_RMSPROP, KERAS_RMSPROP, 5, 32, 30_000, {"gp_weight": 10.0}),
+    "wgan_gp_mnist": (PAPER_ADAM, PAPER_ADAM, 5, 32, 30_000, {"gp_weight": 10.0}),
+    "wgan_gp_flowers": (
+        {"name": "adam", "lr": 2e-4, "betas": [0.0, 0.9]},
+        {"name": "adam", "lr": 1e-3, "betas": [0.0, 0.9]},
+        *(5, 64, 10_000, {"gp_weight": 10.0, "latent_dim": 100}),
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:this critic has batch norm or dropout")
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_a_recipe_has_its_source_s_constants(name):
+    given = recipe(name)
+    cls = getattr(zoo, given["model"]["class_path"].rsplit(".", 1)[1])
+    shape = (3, 64, 64) if name == "wgan_gp_flowers" else (1, 28, 28)
+    model = cls(image_shape=shape, **given["model"]["init_args"])
+    hparams = dict(model.hparams)
+    found = [hparams[f"{player}_optimizer"] for player in ("critic", "generator")]
+    found += [hparams["critic_steps"], given["data"]["init_args"]["batch_size"], given["trainer"]["max_steps"]]
+    *expected, others = CONSTANTS[name]
+    assert found == expected
+    assert {key: hparams[key] for key in others} == others
+
+
+def test_flowers_are_drawn_as_in_the_source():
+    assert recipe("wgan_gp_flowers")["image_grid"] == {"every_n_steps": 20, "num_images": 25}
+
+
 # -- the list --
 
 # the sources': generator, what is trained of the prior, critic

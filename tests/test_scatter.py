@@ -1,6 +1,7 @@
 """Pictures and scores of models of points: what is drawn, where it goes, and that models of images are left alone."""
 
 import csv
+import json
 import math
 from types import SimpleNamespace
 
@@ -12,7 +13,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, Wand
 from PIL import Image
 from torch import nn
 
-from callbacks import Scatter
+from callbacks import Scatter, Scores
 from callbacks import scatter as module
 from callbacks.scatter import critic_surface, heat_map, is_points, pixel, scatter_picture
 from datamodules import DigitsDataModule, ToyDataModule
@@ -239,6 +240,15 @@ class Perfect(nn.Module):
     def forward(self, latents):  # noqa: D102
         sign = 1 - 2 * (torch.arange(len(latents)) % 2)
         return (0.6 * sign)[:, None].expand(-1, 2).reshape(-1, 2, 1, 1).float()
+
+
+def test_a_test_tells_what_real_points_get(tmp_path):
+    data = ToyDataModule("ring", points=800)
+    data.batch_size = 40
+    trainer(tmp_path, callbacks=[Scores(), Scatter()]).test(point_gan(), data, verbose=False)
+    scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
+    assert scores["modes_covered"]["real"] == 8
+    assert scores["high_quality"]["real"] == pytest.approx(1 - math.exp(-4.5), abs=0.02)
 
 
 def test_scores_of_a_perfect_generator_in_validation_and_test(tmp_path):

@@ -219,12 +219,16 @@ def test_wgan_keeps_the_weights_but_not_the_statistics_in_the_box(tmp_path):
     [
         ("keras_conv", {"norm": "batch"}),
         ("keras_conv", {"dropout": 0.25}),
-        ("deligan_conv", {}),
     ],
 )
 def test_wgan_gp_warns_of_a_critic_that_the_penalty_does_not_fit(network, options):
     with pytest.warns(UserWarning, match=r"batch norm or dropout.*1704\.00028, Section 4"):
         zoo.WGANGP(image_shape=(1, 8, 8), network=network, critic_options=options)
+
+
+def test_wgan_gp_refuses_a_critic_whose_judgement_is_of_the_batch():
+    with pytest.raises(ValueError, match="judges each sample by itself; this one has minibatch discrimination"):
+        zoo.WGANGP(image_shape=(1, 8, 8), network="deligan_conv")
 
 
 @pytest.mark.parametrize(

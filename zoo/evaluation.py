@@ -24,7 +24,7 @@ METRICS: dict[MetricName, tuple[str, ...]] = {
     "inception_score": ("inception_score", "inception_score_std"),
     "modified_inception_score": ("modified_inception_score", "modified_inception_score_std", "classes_used"),
     "fid": ("fid",),
-    "kid": ("kid",),
+    "kid": ("kid", "kid_std"),
     "precision_recall": ("precision", "recall"),
     "sliced_wasserstein": ("sliced_wasserstein",),
 }
@@ -41,7 +41,7 @@ class Evaluation:
     | `inception_score`, `inception_score_std` | of generated images, over splits of 100 or more, 10 at most | higher |
     | `modified_inception_score`, `..._std` | over predicted classes (arXiv:1706.02071) | not to be read alone |
     | `fid` | Fréchet distance of the features, squared (arXiv:1706.08500) | lower |
-    | `kid` | squared maximum mean discrepancy of the features (arXiv:1801.01401) | lower |
+    | `kid`, `kid_std` | squared maximum mean discrepancy of the features (arXiv:1801.01401), over subsets | lower |
     | `precision`, `recall` | k = 3 (arXiv:1904.06991), shares | higher |
     | `classes_used` | classes predicted for at least one generated image | all |
     | `sliced_wasserstein` | of pixels, no scorer needed | lower |
@@ -161,6 +161,4 @@ def computed(metric: Metric) -> list[float]:
     if isinstance(metric, SlicedWasserstein):
         return [float(metric.compute()) if metric.update_called else math.nan]
     values = metric.compute()
-    if isinstance(metric, KID):
-        return [float(values[0])]  # without its standard deviation over subsets
     return [float(value) for value in (values if isinstance(values, tuple) else (values,))]

@@ -90,7 +90,7 @@ class KID(image.KernelInceptionDistance):
 
     Shapes:
         ``update(features, real)``: float [N, F]; computed in float64.
-        ``compute()``: (mean, std) over the subsets; nan below 2 images.
+        ``compute()``: (mean, std) over the subsets, std 0 where there is one; nan below 2 images.
     """
 
     def __init__(self, num_features: int) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 from zoo import losses
 from zoo.gan import GAN
 from zoo.networks import is_random
+from zoo.networks.minibatch import MinibatchDiscrimination
 from zoo.optimizers import OptimizerConfig
 
 ADAM: OptimizerConfig = {"name": "adam", "lr": 1e-4, "betas": [0.0, 0.9], "eps": 1e-8}
@@ -46,6 +47,11 @@ class WGANGP(GAN):
             if not 0 <= value < float("inf"):
                 raise ValueError(f"{name} must be finite and at least 0, got {value}")
         self.gp_weight, self.gp_eps = gp_weight, gp_eps
+        if any(isinstance(part, MinibatchDiscrimination) for part in self.critic.modules()):
+            raise ValueError(
+                "the gradient penalty needs a critic that judges each sample by itself; this one has minibatch "
+                "discrimination: take another network, or another model"
+            )
         if self.critic_mixes_samples or is_random(self.critic):
             warnings.warn(
                 "this critic has batch norm or dropout: the gradient penalty is then not that of each sample, and its "
