@@ -12,8 +12,13 @@ import torch
 from lightning.pytorch import Callback, Trainer
 
 import zoo
+from callbacks import Guard, Scores
 from datamodules import DigitsDataModule
+from datamodules.images import to_unit_range
+from small_scorer import KEYS
 from zoo import losses
+from zoo.evaluation import Evaluation
+from zoo.scorers import load_scorer
 
 pytestmark = [
     pytest.mark.ddp,
@@ -75,7 +80,8 @@ def train(case, batch, **options):
     model, note = cls(image_shape=(1, 8, 8), **arguments), Note()
     quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "num_sanity_val_steps": 0}
     quiet |= {"enable_model_summary": False, "log_every_n_steps": 1, "limit_val_batches": 0, "max_steps": STEPS}
-    trainer = Trainer(accelerator="cpu", precision="64-true", callbacks=[note], **quiet | options)
+    watching = [note, Scores(scorer="digits"), Guard(stop=True)]
+    trainer = Trainer(accelerator="cpu", precision="64-true", callbacks=watching, **quiet | options)
     trainer.fit(model, DigitsDataModule(batch_size=batch))
     seen = {key: getattr(note, key) for key in ("latents", "images", "moves", "fakes")}
     seen |= {"weights": dict(model.named_parameters()), "global_step": trainer.global_step}
@@ -207,6 +213,14 @@ def test_validation_covers_the_split_once_and_scores_are_the_same_on_both(ranks)
     assert sum(len(fake) for seen in (one, other) for fake in seen["fakes"]) == 180
     assert one["metrics"].keys() == other["metrics"].keys() >= {"val/critic_gap", "train/critic_loss"}
     assert one["metrics"]["val/critic_gap"] == other["metrics"]["val/critic_gap"]
+    data, evaluation = DigitsDataModule(), Evaluation(load_scorer("digits"))
+    data.setup()
+    evaluation.update_real(to_unit_range(data.splits["val"].images))
+    evaluation.update_fake(torch.cat([*one["fakes"], *other["fakes"]]))
+    whole = evaluation.compute()  # of both ranks' samples in one process
+    for name in KEYS:
+        assert one["metrics"][f"val/{name}"] == other["metrics"][f"val/{name}"], name
+        assert float(one["metrics"][f"val/{name}"]) == pytest.approx(whole[name], rel=1e-4, abs=1e-5), name
 
 
 def test_batch_norm_s_statistics_are_the_same_on_every_rank(ranks):
