@@ -100,22 +100,26 @@ def shares(recipe: str) -> dict[str, Any]:
     given = yaml.safe_load(configs.find(recipe).read_text())
     validation = given["trainer"]["val_check_interval"]
     pictures = given.get("image_grid", given.get("scatter"))["every_n_steps"]
-    every = {"validation": validation, "best": validation, "pictures": pictures, "last": 1000}
+    every = {"validation": validation, "best": validation, "pictures": pictures, "components": 5000, "last": 1000}
     with tempfile.TemporaryDirectory() as folder:
         at_the_end = [f"--{key}={STEPS}" for key in ("trainer.max_steps", "trainer.val_check_interval")]
-        at_the_end += [f"--{key}.every_n_steps={STEPS}" for key in ("image_grid", "scatter", "last_checkpoint")]
+        at_the_end += [
+            f"--{key}.every_n_steps={STEPS}" for key in ("image_grid", "component_grid", "scatter", "last_checkpoint")
+        ]
         watch = ["--trainer.profiler=benchmarks.costs.Actions", "--trainer.callbacks+=benchmarks.costs.Clock"]
         ganzoo([*words(recipe, folder), *at_the_end, *watch])
     seen = sys.modules["benchmarks.costs"].Actions.seconds
 
-    def total(*parts: str) -> float:
-        return sum(sum(each) for name, each in seen.items() if all(part in name for part in parts))
+    def last(*parts: str) -> float:
+        """The last time: the first step has a picture as well."""
+        return sum(each[-1] for name, each in seen.items() if all(part in name for part in parts))
 
     once = {
         "validation": seen["validation"][-1],
-        "best": total("BestCheckpoint", "on_validation_end"),
-        "pictures": total("ImageGrid", "on_train_batch_end") + total("Scatter", "on_train_batch_end"),
-        "last": total("LastCheckpoint", "on_train_batch_end"),
+        "best": last("BestCheckpoint", "on_validation_end"),
+        "pictures": last("ImageGrid", "on_train_batch_end") + last("Scatter", "on_train_batch_end"),
+        "components": last("ComponentGrid", "on_train_batch_end"),
+        "last": last("LastCheckpoint", "on_train_batch_end"),
     }
     step = float(np.median([after - before for before, after in pairwise(seen["begin"][1:])]))
     per_step = {name: once[name] / every[name] for name in once}

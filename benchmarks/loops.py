@@ -25,10 +25,11 @@ def textbook(model: GAN, batches: Iterator[Tensor]) -> Iterator[None]:
         options = {key: value for key, value in config.items() if key != "name"}
         made.append(optimizers[config["name"]](network.parameters(), **options))  # type: ignore[operator]
     critic_optimizer, generator_optimizer = made
+    device = model.device
     while True:
         for _ in range(model.critic_steps):
-            real = next(batches)
-            fake = generator(torch.randn(len(real), model.latent_dim))
+            real = next(batches).to(device)
+            fake = generator(torch.randn(len(real), model.latent_dim, device=device))
             critic_optimizer.zero_grad()
             textbook_critic_loss(model, critic, real, fake).backward()
             critic_optimizer.step()
@@ -36,11 +37,11 @@ def textbook(model: GAN, batches: Iterator[Tensor]) -> Iterator[None]:
                 for weight in critic.parameters():
                     weight.data.clamp_(-model.clip, model.clip)
         generator_optimizer.zero_grad()
-        on_fake = critic(generator(torch.randn(len(real), model.latent_dim)))
+        on_fake = critic(generator(torch.randn(len(real), model.latent_dim, device=device)))
         if isinstance(model, WGAN | WGANGP):
             loss = -on_fake.mean()
         else:
-            loss = F.binary_cross_entropy_with_logits(on_fake, torch.ones(len(real)))
+            loss = F.binary_cross_entropy_with_logits(on_fake, torch.ones_like(on_fake))
         loss.backward()
         generator_optimizer.step()
         yield
@@ -49,20 +50,21 @@ def textbook(model: GAN, batches: Iterator[Tensor]) -> Iterator[None]:
 def textbook_critic_loss(model: GAN, critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """As in PyTorch-GAN: under the gradient penalty the fakes are not even detached."""
     if isinstance(model, WGANGP):
-        alpha = torch.rand(len(real), 1, 1, 1)
+        alpha = torch.rand(len(real), 1, 1, 1, device=real.device)
         mixed = (alpha * real + (1 - alpha) * fake).requires_grad_()
-        (gradient,) = torch.autograd.grad(critic(mixed), mixed, torch.ones(len(real)), create_graph=True)
+        on_mixed = critic(mixed)
+        (gradient,) = torch.autograd.grad(on_mixed, mixed, torch.ones_like(on_mixed), create_graph=True)
         penalty = ((gradient.view(len(real), -1).norm(2, dim=1) - 1) ** 2).mean()
         return -critic(real).mean() + critic(fake).mean() + model.gp_weight * penalty  # type: ignore[no-any-return]
     if isinstance(model, WGAN):
         return -critic(real).mean() + critic(fake.detach()).mean()  # type: ignore[no-any-return]
     bce = F.binary_cross_entropy_with_logits
     on_real, on_fake = critic(real), critic(fake.detach())
-    return (bce(on_real, torch.ones(len(real))) + bce(on_fake, torch.zeros(len(real)))) / 2
+    return (bce(on_real, torch.ones_like(on_real)) + bce(on_fake, torch.zeros_like(on_fake))) / 2
 
 
 def as_in_tutorials(network: nn.Module) -> nn.Module:
-    """The same network in torch's own layers and its usual memory format."""
+    """The same network, doubling before its 4x4 convolutions, in torch's usual memory format."""
     for name, part in network.named_children():
         if isinstance(part, DoubledConv2d):
             convolution = nn.Conv2d(part.in_channels, part.out_channels, 4)

@@ -3,15 +3,18 @@
     python -m benchmarks.speed --json
     python -m benchmarks.speed --family mlp_wgan_gp --precision bf16-mixed
 
-Three take turns in one process, a few steps each, and every turn is timed; a step is what it is in the recipe, each
-critic update and the generator's. The product is `ganzoo fit` itself, with the callbacks that every run has and the CSV
-logger. Clocks: `cpu` is the process' time with one thread, `wall` is real time with all. The textbook loop is always
-float32; the bare one has the product's precision. MNIST and flowers are looked for where the recipes look.
+Three take turns in one process, a few steps each, in an order that rotates, and every turn is timed; a step is what it
+is in the recipe, each critic update and the generator's. The product is `ganzoo fit` itself, with the callbacks that
+every run has and the CSV logger, less the generator's average, which the others have not. Clocks: `cpu` is the
+process' time with one thread, `wall` is real time with all. The textbook loop is always float32, and as slow as torch
+makes that by default; the bare one has the product's precision. MNIST and flowers are looked for where the recipes
+look. All run where the product does: on a GPU, if there is one, with `wall` alone.
 """
 
 import argparse
 import contextlib
 import json
+import os
 import sys
 import tempfile
 import time
@@ -56,6 +59,7 @@ class Turns(Callback):
     def __init__(self, rounds: int, steps: int, clock: str, precision: str) -> None:
         self.rounds, self.steps, self.clock, self.precision = rounds, steps, CLOCKS[clock], precision
         self.seconds: dict[str, list[float]] = {"textbook": [], "bare": [], "product": []}
+        self.images = 0
         Turns.latest = self
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -66,7 +70,14 @@ class Turns(Callback):
             "textbook": textbook(deepcopy(pl_module), tutorial_loader(data)),
             "bare": bare(deepcopy(pl_module), *args),
         }
-        self.begin, self.left = self.clock(), self.steps
+        self.images = data.batch_size * int(getattr(pl_module, "batches_per_step", 1))
+        self.begin, self.left = self.now(), self.steps
+
+    def now(self) -> float:
+        """The clock, once the device has done all that it was told."""
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        return self.clock()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -75,14 +86,24 @@ class Turns(Callback):
         self.left -= 1
         if self.left:
             return
-        self.seconds["product"].append(self.clock() - self.begin)
-        for name, rival in self.rivals.items():
-            begin = self.clock()
-            for _ in range(self.steps):
-                next(rival)
-            self.seconds[name].append(self.clock() - begin)
+        self.seconds["product"].append(self.now() - self.begin)
+        for name in sorted(self.rivals, reverse=len(self.seconds["product"]) % 2 == 0):
+            with default_precision() if name == "textbook" else contextlib.nullcontext():
+                begin = self.now()
+                for _ in range(self.steps):
+                    next(self.rivals[name])
+                self.seconds[name].append(self.now() - begin)
         trainer.should_stop = len(self.seconds["bare"]) > self.rounds
-        self.begin, self.left = self.clock(), self.steps
+        self.begin, self.left = self.now(), self.steps
+
+
+@contextlib.contextmanager
+def default_precision() -> Iterator[None]:
+    """float32 products as torch makes them unless told otherwise, as the product may have."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    yield
+    torch.set_float32_matmul_precision(before)
 
 
 def tutorial_loader(data: Any) -> Iterator[Tensor]:
@@ -100,23 +121,25 @@ def tutorial_loader(data: Any) -> Iterator[Tensor]:
         yield from (images for images, _ in loader)
 
 
-def measure(family: str, precision: str, clock: str, rounds: int) -> dict[str, Any]:
+def measure(family: str, precision: str, clock: str, rounds: int, compiled: bool) -> dict[str, Any]:
     """One family's ratios: medians over the rounds, with their quartiles."""
     recipe, steps = FAMILIES[family]
     threads = torch.get_num_threads()
-    torch.set_num_threads(1 if clock == "cpu" else threads)
+    used = 1 if clock == "cpu" else os.cpu_count() or 1
+    torch.set_num_threads(used)
     arguments = {"rounds": rounds, "steps": steps, "clock": clock, "precision": precision}
     turns = {"class_path": "benchmarks.speed.Turns", "init_args": arguments}
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         words = ["fit", "--config", recipe, "--trainer.default_root_dir", folder, "--loggers", "[csv]"]
         words += ["--trainer.precision", precision, f"--trainer.callbacks+={json.dumps(turns)}"]
+        words += ["--generator_ema.decay=null", f"--compile.losses={json.dumps(compiled)}"]
         ganzoo(words)
     torch.set_num_threads(threads)
-    seconds = {
-        name: np.array(each[1:]) / steps for name, each in sys.modules["benchmarks.speed"].Turns.latest.seconds.items()
-    }
+    turns_taken = sys.modules["benchmarks.speed"].Turns.latest
+    seconds = {name: np.array(each[1:]) / steps for name, each in turns_taken.seconds.items()}
     result: dict[str, Any] = {"family": family, "precision": precision, "clock": clock, "rounds": rounds}
-    result["threads"] = 1 if clock == "cpu" else threads
+    result |= {"threads": used, "compiled": compiled}
+    result["images_per_second"] = round(turns_taken.images / float(np.median(seconds["product"])), 1)
     for rival in ("textbook", "bare"):
         quartiles = np.quantile(seconds[rival] / seconds["product"], [0.25, 0.5, 0.75]).round(3).tolist()
         result[f"product_vs_{rival}"] = quartiles[1]
@@ -126,16 +149,22 @@ def measure(family: str, precision: str, clock: str, rounds: int) -> dict[str, A
 
 def main() -> None:
     """Measures what is asked for, and prints it."""
+    cuda = torch.cuda.is_available()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--family", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     parser.add_argument("--precision", choices=("32-true", "bf16-mixed"), default="32-true")
-    parser.add_argument("--clock", nargs="+", choices=CLOCKS, default=["cpu"])
+    parser.add_argument("--clock", nargs="+", choices=CLOCKS, default=["wall"] if cuda else list(CLOCKS))
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--compile", action="store_true", help="the product's losses, see --compile.losses")
     parser.add_argument("--json", action="store_true", help="objects, one a line")
     given = parser.parse_args()
+    if given.rounds < 5:
+        parser.error("--rounds must be at least 5: the median of fewer says little")
+    if cuda and "cpu" in given.clock:
+        parser.error("--clock cpu says nothing of a GPU: take wall")
     for family in given.family:
         for clock in given.clock:
-            result = measure(family, given.precision, clock, given.rounds)
+            result = measure(family, given.precision, clock, given.rounds, given.compile)
             told = "{family:16} {clock:4} textbook {product_vs_textbook:5} bare {product_vs_bare:5}".format(**result)
             print(json.dumps(result) if given.json else told, flush=True)
 

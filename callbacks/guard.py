@@ -11,6 +11,7 @@ from torch import Tensor
 
 from callbacks.last_checkpoint import are_finite
 from zoo.loop import AdversarialLoop
+from zoo.sampling import images_of
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
 
@@ -107,8 +108,7 @@ class Guard(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Adds the pixels of samples and of real images: count, sum, sum of squares."""
-        real = batch[0] if isinstance(batch, list | tuple) else batch
-        for name, images in (("real", real), ("fake", outputs)):
+        for name, images in (("real", images_of(batch)), ("fake", outputs)):
             pixels = images.detach().double().flatten(1)
             new = [torch.tensor(float(len(pixels)), device=pixels.device), pixels.sum(0), pixels.square().sum(0)]
             old = self.moments.get(name)
@@ -153,7 +153,7 @@ class Guard(Callback):
 
 
 def variance(count: Tensor, sums: Tensor, squares: Tensor) -> float:
-    """Mean over pixels of the variance over images."""
+    """Mean over P pixels of the variance over images, from their count [] and sums and squares' sums [P]."""
     return float((squares / count - (sums / count).square()).clamp(min=0).mean())
 
 

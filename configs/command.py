@@ -31,8 +31,7 @@ CALLBACKS = (
 )  # fmt: skip
 
 EVERY_UPDATE = (
-    "on_train_batch_start", "on_train_batch_end", "on_before_zero_grad", "on_before_backward", "on_after_backward",
-    "on_before_optimizer_step",
+    "on_train_batch_start", "on_train_batch_end", "on_before_backward", "on_after_backward", "on_before_optimizer_step",
 )  # fmt: skip
 PLAYERS = "generator", "critic", "prior"
 

@@ -22,7 +22,9 @@ class Images(NamedTuple):
     labels: Tensor
 
     def take(self, index: Tensor) -> "Images":
-        """The images and labels at `index`, int64 [M] or bool [N]."""
+        """The images and labels at `index`, int64 [M] or bool [N], which may be on the CPU wherever the images are."""
+        if self.images.is_cuda:
+            index = index.pin_memory().to(self.images.device, non_blocking=True)
         return Images(self.images[index], self.labels[index])
 
 
@@ -120,5 +122,5 @@ def batch_loader(data: Images, sampler: DistributedSampler[Tensor], num_workers:
         batch_size=None,
         sampler=sampler,
         num_workers=num_workers,
-        pin_memory=torch.cuda.is_available(),
+        pin_memory=torch.cuda.is_available() and not data.images.is_cuda,
     )

@@ -43,8 +43,6 @@ class FolderDataModule(ImageDataModule):
         **kwargs: see ImageDataModule.
     """
 
-    scorer = "inception"  # an arbitrary folder has no classifier of its own
-
     def __init__(
         self,
         folder: str,

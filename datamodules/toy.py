@@ -39,8 +39,6 @@ class ToyDataModule(ImageDataModule):
         **kwargs: see ImageDataModule; `data_dir` is not used.
     """
 
-    scorer = "modes"  # no classifier: zoo.modes.ModeCoverage counts
-
     def __init__(
         self, kind: Kind = "bimodal", points: int = 400, seed: int = 0, batch_size: int = 50, **kwargs: Any
     ) -> None:

@@ -20,6 +20,8 @@ class NoWaiting(Callback):
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         """Begins to watch."""
+        source = trainer.fit_loop._combined_loader.flattened[0].dataset.data
+        assert source.images.is_cuda, "small data lies on the device"
         if 2 <= trainer.global_step < trainer.max_steps - 1:  # the last one is logged
             torch.cuda.set_sync_debug_mode("error")
             self.rounds += 1

@@ -1,4 +1,4 @@
-"""The scores that torchmetrics lacks: so far the modified Inception Score of DeLiGAN (arXiv 1706.02071)."""
+"""The modified Inception Score of DeLiGAN (arXiv:1706.02071), as a metric of torchmetrics."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal

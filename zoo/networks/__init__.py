@@ -23,8 +23,6 @@ from zoo.networks.toy import (
     ToyPlusGenerator,
 )
 
-ImageShape = tuple[int, int, int]
-
 
 class Pair(NamedTuple):
     """A generator class, built by (latent_dim, image_shape, **options), and a critic's, by (image_shape, **options)."""
@@ -81,4 +79,4 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters()) + sum(2 * part.num_features for part in keras)
 
 
-__all__ = ["NETWORKS", "ImageShape", "Pair", "build", "count_parameters", "is_random", "mixes_samples"]
+__all__ = ["NETWORKS", "Pair", "build", "count_parameters", "is_random", "mixes_samples"]
