@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,10 +27,10 @@ class RealAnswers:
     Args:
         images: the split, uint8 [N, C, H, W].
         scorer: who is asked.
-        share: this process' rank, the number of processes, the batch size, the most images scored.
+        share: what else decides which images are in a batch, the rank of this process for one.
     """
 
-    def __init__(self, images: Tensor, scorer: Scorer, share: tuple[int, int, int, int]) -> None:
+    def __init__(self, images: Tensor, scorer: Scorer, share: Sequence[int]) -> None:
         digest = hashlib.sha256(repr((*images.shape, *share, scorer.image_shape)).encode())
         for part in (images, *scorer.state_dict().values()):
             digest.update(part.cpu().contiguous().numpy())

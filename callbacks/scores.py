@@ -96,9 +96,11 @@ class Scores(Callback):
 
     def answers(self, stage: str, trainer: Trainer, batch_size: int) -> RealAnswers | None:
         """What is known of the split's images: ours, which come in one order. None for another data module's."""
-        split = getattr(getattr(trainer, "datamodule", None), "splits", {}).get(stage)
+        split = real_images(trainer, stage)
         if stage not in self.known and split is not None and self.now.scorer is not None:
-            share = trainer.global_rank, trainer.world_size, batch_size, self.num_samples
+            share = [trainer.global_rank, trainer.world_size, batch_size, self.num_samples]
+            if stage == "ceiling":  # whose images are as many as those of the test
+                share.append(len(trainer.datamodule.splits["test"].images))  # type: ignore[attr-defined]
             self.known[stage] = RealAnswers(split.images, self.now.scorer, share)
         return self.known.get(stage)
 
@@ -129,8 +131,7 @@ class Scores(Callback):
     ) -> None:
         """Adds the batch, the fakes made for it, and as many training images."""
         real = self.score("test", trainer, outputs, batch, batch_idx)
-        splits = getattr(getattr(trainer, "datamodule", None), "splits", {})
-        train = splits.get("unused", splits.get("train"))
+        train = real_images(trainer, "ceiling")
         if train is not None and len(real):
             order = torch.randperm(len(train.images), generator=torch.Generator().manual_seed(0))
             place = trainer.global_rank + trainer.world_size * (self.samples + torch.arange(len(real)))
@@ -138,7 +139,11 @@ class Scores(Callback):
             if self.enough_real:
                 answers = self.known.get("test")
                 self.ceiling.update_real(real, answers.get(batch_idx) if answers else None)
-                self.ceiling.update_fake(from_bytes(train.images[order[place]]))
+                answers = self.answers("ceiling", trainer, len(batch[0]))
+                images = from_bytes(train.images[order[place]])
+                scored = self.ceiling.update_fake(images, answers.get(batch_idx) if answers else None)
+                if answers and scored is not None:
+                    answers.add(batch_idx, scored)
         self.samples += len(real)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -172,6 +177,15 @@ class Scores(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 score_table.log_row(logger, result, folder / "samples" / "test.png")
+
+
+def real_images(trainer: Trainer, stage: str) -> Any:
+    """The data module's split of that name; for the `ceiling` training images, unused ones if there are any.
+
+    (images uint8 [N, C, H, W], labels int64 [N]), or None.
+    """
+    splits = getattr(getattr(trainer, "datamodule", None), "splits", {})
+    return splits.get("unused", splits.get("train")) if stage == "ceiling" else splits.get(stage)
 
 
 def coverage_of_real(trainer: Trainer) -> dict[str, float]:

@@ -90,9 +90,9 @@ class Evaluation:
         """
         return self.update(images, True, scored)
 
-    def update_fake(self, images: Tensor) -> None:
-        """Adds generated images, float [N, C, H, W] in [-1, 1]."""
-        self.update(images, False)
+    def update_fake(self, images: Tensor, scored: Scored | None = None) -> Scored | None:
+        """Adds generated images, float [N, C, H, W] in [-1, 1]; `scored` is as in update_real."""
+        return self.update(images, False, scored)
 
     @torch.inference_mode()
     def update(self, images: Tensor, real: bool, scored: Scored | None = None) -> Scored | None:
