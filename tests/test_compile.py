@@ -190,6 +190,7 @@ def test_no_gradient_is_left_where_a_graph_would_write(traced):
     assert all(grad is None for grads in seen for grad in grads)
 
 
+@pytest.mark.slow
 @pytest.mark.ddp
 def test_several_devices_are_refused(tiny):
     words = ["fit", "--config", str(tiny), "--trainer.devices=2", "--compile.losses=true"]

@@ -116,6 +116,7 @@ def on_a_rank(rank, folder):
     distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 @pytest.mark.ddp
 def test_two_processes_equal_one(tmp_path):
     mp.spawn(on_a_rank, (str(tmp_path),), nprocs=2)

@@ -152,8 +152,8 @@ def test_a_healthy_run_raises_no_alarm(tmp_path, caplog):
             model,
             Scores(scorer="digits"),
             Guard(stop=True),
-            steps=300,
-            val_check_interval=100,
+            steps=150,
+            val_check_interval=50,
             log_every_n_steps=10,
         )
     assert not warnings_of(caplog)

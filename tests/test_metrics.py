@@ -201,6 +201,7 @@ def on_a_rank(rank, folder, cuts):
     distributed.destroy_process_group()
 
 
+@pytest.mark.slow
 @pytest.mark.ddp
 def test_two_processes_equal_one(tmp_path):
     cuts = [23, 60]
