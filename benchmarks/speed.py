@@ -3,7 +3,7 @@
     python -m benchmarks.speed --json
     python -m benchmarks.speed --family mlp_wgan_gp --precision bf16-mixed
 
-Three take turns in one process, a few steps each, in an order that rotates, and every turn is timed; a step is what it
+Three take turns in one process, a few steps each, the rivals in either order, and every turn is timed; a step is what it
 is in the recipe, each critic update and the generator's. The product is `ganzoo fit` itself, with the callbacks that
 every run has and the CSV logger, less the generator's average, which the others have not. Clocks: `cpu` is the
 process' time with one thread, `wall` is real time with all. The textbook loop is always float32, and as slow as torch

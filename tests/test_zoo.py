@@ -241,7 +241,8 @@ def test_wgan_gp_refuses_a_critic_whose_judgement_is_of_the_batch():
     ],
 )
 def test_wgan_gp_does_not_warn_of_any_other(network, options):
-    zoo.WGANGP(image_shape=(1, 8, 8), network=network, critic_options=options)  # a warning is an error here
+    model = zoo.WGANGP(image_shape=(1, 8, 8), network=network, critic_options=options)  # a warning is an error here
+    assert not model.critic_mixes_samples
 
 
 def test_deligan_is_a_prior_and_any_model_can_have_it(tmp_path):
