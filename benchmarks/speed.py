@@ -3,9 +3,9 @@
     python -m benchmarks.speed --json
     python -m benchmarks.speed --family mlp_wgan_gp --precision bf16-mixed
 
-Three take turns in one process, a few steps each, the rivals in either order, and every turn is timed; a step is what it
-is in the recipe, each critic update and the generator's. The product is `ganzoo fit` itself, with the callbacks that
-every run has and the CSV logger, less the generator's average, which the others have not. Clocks: `cpu` is the
+Three take turns in one process, a few steps each, the rivals in either order, and every turn is timed; a step is what
+it is in the recipe, each critic update and the generator's. The product is `ganzoo fit` itself, with the callbacks
+that every run has and the CSV logger, less the generator's average, which the others have not. Clocks: `cpu` is the
 process' time with one thread, `wall` is real time with all. The textbook loop is always float32, and as slow as torch
 makes that by default; the bare one has the product's precision. MNIST and flowers are looked for where the recipes
 look. All run where the product does: on a GPU, if there is one, with `wall` alone.
