@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from zoo import GAN, WGAN, WGANGP
-from zoo.networks.layers import DoubledConv2d
+from zoo.networks.layers import DoubledConv2d, LeakyReLU
 
 
 def textbook(model: GAN, batches: Iterator[Tensor]) -> Iterator[None]:
@@ -64,12 +64,14 @@ def textbook_critic_loss(model: GAN, critic: nn.Module, real: Tensor, fake: Tens
 
 
 def as_in_tutorials(network: nn.Module) -> nn.Module:
-    """The same network, doubling before its 4x4 convolutions, in torch's usual memory format."""
+    """The same network of torch's own layers, doubling before its 4x4 convolutions, in the usual memory format."""
     for name, part in network.named_children():
         if isinstance(part, DoubledConv2d):
             convolution = nn.Conv2d(part.in_channels, part.out_channels, 4)
             convolution.load_state_dict(part.state_dict())
             setattr(network, name, nn.Sequential(nn.Upsample(scale_factor=2), nn.ZeroPad2d((1, 2, 1, 2)), convolution))
+        elif isinstance(part, LeakyReLU):
+            setattr(network, name, nn.LeakyReLU(part.negative_slope, inplace=True))
         else:
             as_in_tutorials(part)
     return network.to(memory_format=torch.contiguous_format)
@@ -91,8 +93,8 @@ def bare(model: GAN, images: Tensor, batch_size: int, flip: bool, bfloat16: bool
             critic_optimizer.step()
             if isinstance(model, WGAN):
                 with torch.no_grad():
-                    torch._foreach_clamp_min_(weights, -model.clip)
-                    torch._foreach_clamp_max_(weights, model.clip)
+                    for weight in weights:
+                        weight.clamp_(-model.clip, model.clip)
         critic.requires_grad_(False)
         with autocast:
             on_fake = critic(generator(torch.randn(batch_size, model.latent_dim, device=device))).float()

@@ -10,6 +10,7 @@ from torch import nn
 from zoo.networks.layers import (
     DoubledConv2d,
     KerasBatchNorm2d,
+    LeakyReLU,
     SameConv2d,
     SameConvTranspose2d,
     layer_norm,
@@ -164,3 +165,30 @@ def test_minibatch_discrimination_can_be_trained_from_a_batch_of_copies():
     layer(samples).square().sum().backward()
     assert torch.isfinite(layer.direction.grad).all()
     assert torch.isfinite(samples.grad).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("slope", [0.0, 0.2, 1.0])
+def test_leaky_relu_is_torchs_to_the_bit(dtype, slope):
+    x = torch.tensor([-3.0, -1e-30, -0.0, 0.0, 1e-30, 2.0, math.inf, -math.inf], dtype=dtype, requires_grad=True)
+    weights = torch.linspace(-1, 1, len(x), dtype=dtype)
+    made, expected = LeakyReLU(slope)(x), nn.LeakyReLU(slope)(x)
+    assert made.dtype == dtype
+    assert torch.equal(made.nan_to_num(7), expected.nan_to_num(7))  # 0 * inf is no number in either
+    (gradient,) = torch.autograd.grad(made, x, weights)
+    assert torch.equal(gradient, torch.autograd.grad(expected, x, weights)[0])
+
+
+def test_leaky_relu_sends_no_zeros_back_where_the_gradient_is_differentiated_again():
+    layers = [nn.Linear(3, 4), LeakyReLU(0.2), nn.Linear(4, 1)]
+    x = torch.randn(5, 3, requires_grad=True)
+    (gradient,) = torch.autograd.grad(nn.Sequential(*layers)(x).sum(), x, create_graph=True)
+    penalty = gradient.square().sum()
+    weights = layers[0].weight, layers[2].weight
+    mine = torch.autograd.grad(penalty, [*weights, x], allow_unused=True)
+    assert mine[2] is None
+    layers[1] = nn.LeakyReLU(0.2)
+    (gradient,) = torch.autograd.grad(nn.Sequential(*layers)(x).sum(), x, create_graph=True)
+    torchs = torch.autograd.grad(gradient.square().sum(), [*weights, x], allow_unused=True)
+    assert not torchs[2].any()
+    assert all(torch.equal(a, b) for a, b in zip(mine, torchs, strict=False) if a is not None)

@@ -24,7 +24,8 @@ def one_line(config):
         {"name": "adam", "lr": 1e-4},
         {"name": "adam", "lr": 0, "betas": [0, 0.9], "eps": 0},
         {"name": "adam", "lr": 1e-4, "betas": (0.5, 0.999), "eps": 1e-7},
-        {"name": "rmsprop", "lr": 5e-5, "alpha": 0.9, "momentum": 0.0, "eps": 1e-7},
+        {"name": "rmsprop", "lr": 5e-5, "alpha": 0.9, "eps": 1e-7},
+        {"name": "rmsprop", "lr": 5e-5, "alpha": 0.9, "momentum": 0.5, "eps": 1e-7},
         {"name": "sgd", "lr": 1, "momentum": 0.9},
     ],
 )
@@ -173,3 +174,44 @@ def test_zero_rate_holds_a_player_still():
     weight.grad = torch.ones(3)
     optimizer.step()
     assert torch.equal(weight.detach(), torch.ones(3))
+
+
+@pytest.mark.parametrize("options", [{}, {"alpha": 0.9, "eps": 1e-3}, {"alpha": 0.0}])
+def test_rmsprop_in_one_pass_is_torchs(options):
+    """Over 50 steps with gradients of very different size, a rate that changes, and a weight without a gradient."""
+    weights = [[torch.linspace(-1, 1, 37), torch.ones(2, 3), torch.ones(1)] for _ in range(2)]
+    mine = build_optimizer({"name": "rmsprop", "lr": 1e-2, **options}, [w.requires_grad_() for w in weights[0]])
+    torchs = torch.optim.RMSprop([w.requires_grad_() for w in weights[1]], lr=1e-2, **options)
+    draws = torch.Generator().manual_seed(0)
+    for step in range(50):
+        gradients = [torch.randn(37, generator=draws) * 10 ** (step % 7 - 5), torch.randn(2, 3, generator=draws)]
+        for optimizer, own in zip((mine, torchs), weights, strict=True):
+            optimizer.param_groups[0]["lr"] = 1e-2 / (step + 1)
+            for weight, gradient in zip(own, gradients, strict=False):
+                weight.grad = gradient.clone()
+            optimizer.step()
+        for a, b in zip(*weights, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
+        assert torch.equal(weights[0][0].grad, gradients[0])  # handed to a kernel that writes, and writes the same
+    assert torch.equal(weights[0][2], torch.ones(1))
+
+
+def test_rmsprop_goes_on_from_its_state():
+    def walk(steps, state=None):
+        weight = nn.Parameter(torch.ones(3) if state is None else state[0].clone())
+        optimizer = build_optimizer({"name": "rmsprop", "lr": 0.01}, [weight])
+        if state is not None:
+            optimizer.load_state_dict(state[1])
+        for _ in range(steps):
+            optimizer.zero_grad()
+            weight.pow(4).sum().backward()
+            optimizer.step()
+        return weight.detach(), optimizer.state_dict()
+
+    assert torch.equal(walk(5, walk(3))[0], walk(8)[0])
+    assert not torch.equal(walk(5, (walk(3)[0], walk(0)[1]))[0], walk(8)[0])
+
+
+def test_rmsprop_with_momentum_is_torchs_own():
+    weight = nn.Parameter(torch.ones(1))
+    assert type(build_optimizer({"name": "rmsprop", "lr": 0.1, "momentum": 0.9}, [weight])) is torch.optim.RMSprop

@@ -93,6 +93,18 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
         return full[..., :height, :width]
 
 
+class LeakyReLU(nn.LeakyReLU):
+    """torch's, in float32 and float64 to the last bit, for critics of linear layers whose gradient is differentiated again.
+
+    Of its second derivative torch makes a tensor of zeros and sends it all the way back, to the weights and the images;
+    of a product with slopes that carry no graph it makes nothing. Behind norms that way is needed anyhow.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+        """x where x > 0, negative_slope * x elsewhere; any shape."""
+        return input * input.detach().sign().clamp_(min=self.negative_slope)
+
+
 def layer_norm(channels: int) -> nn.Module:
     """MATLAB's layerNormalizationLayer: over C, H and W of each sample; scale and offset of each channel; eps 1e-5."""
     return nn.GroupNorm(1, channels, eps=1e-5)

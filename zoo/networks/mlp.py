@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from zoo.networks.layers import KerasBatchNorm1d, glorot_
+from zoo.networks.layers import KerasBatchNorm1d, LeakyReLU, glorot_
 
 
 class MLPGenerator(nn.Module):
@@ -53,7 +53,7 @@ class MLPCritic(nn.Module):
         super().__init__()
         blocks: list[nn.Module] = []
         for inputs, width in zip((prod(image_shape), *hidden), hidden, strict=False):
-            blocks += [nn.Linear(inputs, width), nn.LeakyReLU(0.2, inplace=True)]
+            blocks += [nn.Linear(inputs, width), LeakyReLU(0.2)]
         self.body = nn.Sequential(nn.Flatten(), *blocks, nn.Linear(hidden[-1], 1))
         glorot_(self)
 
