@@ -71,7 +71,7 @@ class RMSprop(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """v <- alpha v + (1 - alpha) g^2, w <- w - lr g / (sqrt(v) + eps), for every weight that has a gradient."""
+        """For each weight with a gradient g: v <- alpha v + (1 - alpha) g^2, w <- w - lr g / (sqrt(v) + eps)."""
         with torch.enable_grad():
             loss = closure() if closure else None
         for group in self.param_groups:

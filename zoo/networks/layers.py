@@ -94,14 +94,14 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
 
 
 class LeakyReLU(nn.LeakyReLU):
-    """torch's, in float32 and float64 to the last bit, for critics of linear layers whose gradient is differentiated again.
+    """torch's, to the last bit in float32, for critics of linear layers whose gradient is differentiated again.
 
     Of its second derivative torch makes a tensor of zeros and sends it all the way back, to the weights and the images;
     of a product with slopes that carry no graph it makes nothing. Behind norms that way is needed anyhow.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """x where x > 0, negative_slope * x elsewhere; any shape."""
+        """Identity where positive, negative_slope * x elsewhere; any shape."""
         return input * input.detach().sign().clamp_(min=self.negative_slope)
 
 
