@@ -32,9 +32,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.profilers import Profiler
 
 import configs
-import datamodules
-import zoo
-from benchmarks.loops import bare
+from benchmarks.loops import Bare, bytes_to_steps, parts
 from cli import main as ganzoo
 from datamodules.images import to_unit_range
 from zoo.evaluation import Evaluation
@@ -143,12 +141,9 @@ def run_product(recipe: str) -> None:
 
 def run_bare(recipe: str) -> None:
     """As many steps of the bare loop."""
-    given = yaml.safe_load(configs.find(recipe).read_text())
-    data = getattr(datamodules, given["data"]["class_path"].split(".")[-1])(**given["data"].get("init_args", {}))
-    data.setup()
-    arguments = given["model"].get("init_args", {})
-    model = getattr(zoo, given["model"]["class_path"].split(".")[-1])(image_shape=data.image_shape, **arguments)
-    for _ in islice(bare(model, data.splits["train"].images, data.batch_size, data.flip, False), 2):
+    model, data = parts(recipe)
+    steps = bytes_to_steps(data.splits["train"].images, data.batch_size * model.batches_per_step, data.flip)
+    for _ in islice(Bare(model, steps), 2):
         pass
 
 

@@ -1,31 +1,52 @@
 """The rivals of benchmarks/speed.py: training as tutorials write it, and as fast as plain PyTorch makes it.
 
-Both are endless generators that yield after each step: `critic_steps` critic updates, then one of the generator. Their
+Both are endless iterators that yield after each step: `critic_steps` critic updates, then one of the generator. Their
 losses are written out here, for GAN, WGAN and WGAN-GP.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+import yaml
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
 
+import configs
+import datamodules
+import zoo
+from datamodules.images import default_data_dir
 from zoo import GAN, WGAN, WGANGP
 from zoo.networks.layers import DoubledConv2d, LeakyReLU
 
 
+def parts(recipe: str) -> tuple[GAN, Any]:
+    """A recipe's model, with the weights of seed 0, and its data module, ready for training."""
+    given = yaml.safe_load(configs.find(recipe).read_text())
+    data = getattr(datamodules, given["data"]["class_path"].split(".")[-1])(**given["data"].get("init_args", {}))
+    data.setup()
+    torch.manual_seed(0)
+    arguments = given["model"].get("init_args", {})
+    return getattr(zoo, given["model"]["class_path"].split(".")[-1])(image_shape=data.image_shape, **arguments), data
+
+
+def plain_optimizers(model: GAN) -> list[torch.optim.Optimizer]:
+    """The critic's and the generator's, as torch makes them unless told otherwise."""
+    classes: dict[str, Any] = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop, "sgd": torch.optim.SGD}
+    options = [{key: value for key, value in config.items() if key != "name"} for config in model.optimizer_configs]
+    names = [config["name"] for config in model.optimizer_configs]
+    players = model.critic, model.generator
+    return [classes[n](player.parameters(), **o) for n, player, o in zip(names, players, options, strict=True)]
+
+
 def textbook(model: GAN, batches: Iterator[Tensor]) -> Iterator[None]:
     """The usual tutorial: real and fake judged apart, fakes made with the generator's graph, default optimizers."""
-    generator, critic = as_in_tutorials(model.generator), as_in_tutorials(model.critic)
-    optimizers = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop}
-    made = []
-    for network, config in zip((critic, generator), model.optimizer_configs, strict=True):
-        options = {key: value for key, value in config.items() if key != "name"}
-        made.append(optimizers[config["name"]](network.parameters(), **options))  # type: ignore[operator]
-    critic_optimizer, generator_optimizer = made
-    device = model.device
+    model.generator, model.critic = as_in_tutorials(model.generator), as_in_tutorials(model.critic)
+    generator, critic, device = model.generator, model.critic, model.device
+    critic_optimizer, generator_optimizer = plain_optimizers(model)
     while True:
         for _ in range(model.critic_steps):
             real = next(batches).to(device)
@@ -65,63 +86,129 @@ def textbook_critic_loss(model: GAN, critic: nn.Module, real: Tensor, fake: Tens
 
 def as_in_tutorials(network: nn.Module) -> nn.Module:
     """The same network of torch's own layers, doubling before its 4x4 convolutions, in the usual memory format."""
+    return torchs_relu(doubled_before(network)).to(memory_format=torch.contiguous_format)
+
+
+def doubled_before(network: nn.Module) -> nn.Module:
+    """The same network, with its large image made before each 4x4 convolution."""
     for name, part in network.named_children():
         if isinstance(part, DoubledConv2d):
             convolution = nn.Conv2d(part.in_channels, part.out_channels, 4)
             convolution.load_state_dict(part.state_dict())
             setattr(network, name, nn.Sequential(nn.Upsample(scale_factor=2), nn.ZeroPad2d((1, 2, 1, 2)), convolution))
-        elif isinstance(part, LeakyReLU):
+        else:
+            doubled_before(part)
+    return network
+
+
+def torchs_relu(network: nn.Module) -> nn.Module:
+    """The same network, with torch's own leaky ReLU."""
+    for name, part in network.named_children():
+        if isinstance(part, LeakyReLU):
             setattr(network, name, nn.LeakyReLU(part.negative_slope, inplace=True))
         else:
-            as_in_tutorials(part)
-    return network.to(memory_format=torch.contiguous_format)
+            torchs_relu(part)
+    return network
 
 
-def bare(model: GAN, images: Tensor, batch_size: int, flip: bool, bfloat16: bool) -> Iterator[None]:
-    """The same semantics with nothing around it: bytes in memory, fused optimizers, no graph that nobody needs."""
-    generator, critic, device = model.generator, model.critic, model.device
-    critic_optimizer, generator_optimizer = model.configure_optimizers()
-    weights = list(critic.parameters())
-    autocast = torch.autocast(device.type, torch.bfloat16) if bfloat16 else nullcontext()
-    steps = bytes_to_steps(images.to(device), batch_size * model.critic_steps, flip)
+def tutorial_loader(data: Any) -> Iterator[Tensor]:
+    """Batches for ever, as tutorials make them: an image file or a PIL image at a time, in this process."""
+    scale = [transforms.ToTensor(), transforms.Normalize(0.5, 0.5)]
+    source: Any
+    if data.image_shape[0] == 1:
+        source = datasets.MNIST(default_data_dir(), transform=transforms.Compose(scale))
+    else:
+        size = [transforms.Resize(data.image_shape[1:]), transforms.RandomHorizontalFlip()]
+        folder = f"{default_data_dir()}/flower_photos"
+        source = datasets.ImageFolder(folder, transform=transforms.Compose([*size, *scale]))
+    loader = DataLoader(source, batch_size=data.batch_size, shuffle=True, drop_last=True)
     while True:
-        step = next(steps)
-        for real in step.split(batch_size):
-            loss = bare_critic_loss(model, real, autocast)
-            critic_optimizer.zero_grad()
-            loss.backward()
-            critic_optimizer.step()
-            if isinstance(model, WGAN):
-                with torch.no_grad():
-                    for weight in weights:
-                        weight.clamp_(-model.clip, model.clip)
-        critic.requires_grad_(False)
-        with autocast:
-            on_fake = critic(generator(torch.randn(batch_size, model.latent_dim, device=device))).float()
-            loss = (-on_fake if isinstance(model, WGAN | WGANGP) else F.softplus(-on_fake)).mean()
-        generator_optimizer.zero_grad()
-        loss.backward()
-        generator_optimizer.step()
-        critic.requires_grad_(True)
-        yield
+        yield from (images for images, _ in loader)
 
 
-def bare_critic_loss(model: GAN, real: Tensor, autocast: AbstractContextManager[Any]) -> Tensor:
-    """Real and fake in one pass; the penalty in float32 whatever the precision."""
-    n = len(real)
-    with autocast:
+class Bare:
+    """The same semantics with nothing around it: fused optimizers, no graph that nobody needs, losses left alone.
+
+    Each method is a technique; benchmarks/ablation.py takes them away one by one.
+
+    Args:
+        model: of which the networks and the constants are taken.
+        steps: the images of a step at a time, [critic_steps * N, C, H, W] in [-1, 1]; see bytes_to_steps.
+        bfloat16: autocast, with the penalty in float32.
+    """
+
+    def __init__(self, model: GAN, steps: Iterator[Tensor], bfloat16: bool = False) -> None:
+        self.model, self.steps = model, steps
+        self.prepare()
+        self.generator, self.critic = model.generator, model.critic
+        self.autocast: Any = torch.autocast(model.device.type, torch.bfloat16) if bfloat16 else nullcontext()
+        self.critic_optimizer, self.generator_optimizer = self.optimizers()
+
+    def prepare(self) -> None:
+        """Changes the networks."""
+
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """The critic's and the generator's."""
+        return self.model.configure_optimizers()
+
+    def __iter__(self) -> Iterator[None]:
+        for images in self.steps:
+            batches = images.chunk(self.model.critic_steps)
+            for real in batches:
+                self.move_critic(real)
+            self.move_generator(len(batches[-1]))
+            yield
+
+    def latents(self, n: int) -> Tensor:
+        """Of a Gaussian prior, [n, D]."""
+        return torch.randn(n, self.model.latent_dim, device=self.model.device)
+
+    def fake(self, n: int) -> Tensor:
+        """Images for the critic."""
         with torch.no_grad():
-            fake = model.generator(torch.randn(n, model.latent_dim, device=real.device)).float()
-        on_real, on_fake = model.critic(torch.cat([real, fake])).float().split(n)
-        if not isinstance(model, WGAN | WGANGP):
+            return self.generator(self.latents(n)).float()  # type: ignore[no-any-return]
+
+    def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """The critic's outputs on both, [N] each, in one pass."""
+        on_real, on_fake = self.critic(torch.cat([real, fake])).float().split(len(real))
+        return on_real, on_fake
+
+    def move_critic(self, real: Tensor) -> None:
+        """One update."""
+        loss = self.critic_loss(real)
+        self.critic_optimizer.zero_grad()
+        loss.backward()
+        self.critic_optimizer.step()
+        if isinstance(self.model, WGAN):
+            with torch.no_grad():
+                for weight in self.critic.parameters():
+                    weight.clamp_(-self.model.clip, self.model.clip)
+
+    def critic_loss(self, real: Tensor) -> Tensor:
+        """The model's, by its class."""
+        with self.autocast:
+            fake = self.fake(len(real))
+            on_real, on_fake = self.judge(real, fake)
+        if not isinstance(self.model, WGAN | WGANGP):
             return (F.softplus(-on_real).mean() + F.softplus(on_fake).mean()) / 2
-        loss: Tensor = on_fake.mean() - on_real.mean()
-    if isinstance(model, WGANGP):
-        mixed = torch.lerp(fake, real, torch.rand(n, 1, 1, 1, device=real.device)).requires_grad_()
-        (gradient,) = torch.autograd.grad(model.critic(mixed).sum(), mixed, create_graph=True)
-        norms = (gradient.flatten(1).square().sum(1) + model.gp_eps).sqrt()
-        loss = loss + model.gp_weight * (norms - 1).square().mean()
-    return loss
+        loss = on_fake.mean() - on_real.mean()
+        if isinstance(self.model, WGANGP):
+            mixed = torch.lerp(fake, real, torch.rand(len(real), 1, 1, 1, device=real.device)).requires_grad_()
+            (gradient,) = torch.autograd.grad(self.critic(mixed).sum(), mixed, create_graph=True)
+            norms = (gradient.flatten(1).square().sum(1) + self.model.gp_eps).sqrt()
+            loss = loss + self.model.gp_weight * (norms - 1).square().mean()
+        return loss
+
+    def move_generator(self, n: int) -> None:
+        """One update."""
+        self.critic.requires_grad_(False)
+        with self.autocast:
+            on_fake = self.critic(self.generator(self.latents(n))).float()
+        loss = (-on_fake if isinstance(self.model, WGAN | WGANGP) else F.softplus(-on_fake)).mean()
+        self.generator_optimizer.zero_grad()
+        loss.backward()
+        self.generator_optimizer.step()
+        self.critic.requires_grad_(True)
 
 
 def bytes_to_steps(images: Tensor, size: int, flip: bool) -> Iterator[Tensor]:

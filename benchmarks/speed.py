@@ -25,13 +25,9 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
-from torch.utils.data import DataLoader
-from torchvision import datasets, transforms
 
-from benchmarks.loops import bare, textbook
+from benchmarks.loops import Bare, bytes_to_steps, textbook, tutorial_loader
 from cli import main as ganzoo
-from datamodules.images import default_data_dir
 
 # recipe, and the steps of a turn
 FAMILIES = {
@@ -65,12 +61,12 @@ class Turns(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The rivals start from the product's own weights."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
-        args = (data.splits["train"].images, data.batch_size, data.flip, self.precision == "bf16-mixed")
-        self.rivals = {
-            "textbook": textbook(deepcopy(pl_module), tutorial_loader(data)),
-            "bare": bare(deepcopy(pl_module), *args),
-        }
         self.images = data.batch_size * int(getattr(pl_module, "batches_per_step", 1))
+        steps = bytes_to_steps(data.splits["train"].images.to(pl_module.device), self.images, data.flip)
+        self.rivals: dict[str, Iterator[None]] = {
+            "textbook": textbook(deepcopy(pl_module), tutorial_loader(data)),  # type: ignore[arg-type]
+            "bare": iter(Bare(deepcopy(pl_module), steps, self.precision == "bf16-mixed")),  # type: ignore[arg-type]
+        }
         self.begin, self.left = self.now(), self.steps
 
     def now(self) -> float:
@@ -104,21 +100,6 @@ def default_precision() -> Iterator[None]:
     torch.set_float32_matmul_precision("highest")
     yield
     torch.set_float32_matmul_precision(before)
-
-
-def tutorial_loader(data: Any) -> Iterator[Tensor]:
-    """Batches for ever, as tutorials make them: an image file or a PIL image at a time, in this process."""
-    scale = [transforms.ToTensor(), transforms.Normalize(0.5, 0.5)]
-    source: Any
-    if data.image_shape[0] == 1:
-        source = datasets.MNIST(default_data_dir(), transform=transforms.Compose(scale))
-    else:
-        size = [transforms.Resize(data.image_shape[1:]), transforms.RandomHorizontalFlip()]
-        folder = f"{default_data_dir()}/flower_photos"
-        source = datasets.ImageFolder(folder, transform=transforms.Compose([*size, *scale]))
-    loader = DataLoader(source, batch_size=data.batch_size, shuffle=True, drop_last=True)
-    while True:
-        yield from (images for images, _ in loader)
 
 
 def measure(family: str, precision: str, clock: str, rounds: int, compiled: bool) -> dict[str, Any]:
