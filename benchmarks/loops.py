@@ -143,6 +143,7 @@ class Bare:
         self.generator, self.critic = model.generator, model.critic
         self.autocast: Any = torch.autocast(model.device.type, torch.bfloat16) if bfloat16 else nullcontext()
         self.critic_optimizer, self.generator_optimizer = self.optimizers()
+        self.weights = list(self.critic.parameters())
 
     def prepare(self) -> None:
         """Changes the networks."""
@@ -181,7 +182,7 @@ class Bare:
         self.critic_optimizer.step()
         if isinstance(self.model, WGAN):
             with torch.no_grad():
-                for weight in self.critic.parameters():
+                for weight in self.weights:
                     weight.clamp_(-self.model.clip, self.model.clip)
 
     def critic_loss(self, real: Tensor) -> Tensor:
