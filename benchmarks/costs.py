@@ -110,7 +110,7 @@ def shares(recipe: str) -> dict[str, Any]:
 
     def last(*parts: str) -> float:
         """The last time: the first step has a picture as well."""
-        return sum(each[-1] for name, each in seen.items() if all(part in name for part in parts))
+        return float(sum(each[-1] for name, each in seen.items() if all(part in name for part in parts)))
 
     once = {
         "validation": seen["validation"][-1],

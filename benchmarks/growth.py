@@ -63,7 +63,7 @@ def seconds(what: str, value: int) -> float:
 def plot(made: dict[str, dict[int, float]], path: str) -> None:
     """A panel for each of what grows, both axes logarithmic."""
     import matplotlib.pyplot as plt
-    from matplotlib.ticker import NullFormatter, ScalarFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
     figure, panels = plt.subplots(1, len(made), figsize=(12, 3), layout="constrained")
     for panel, (what, cost) in zip(panels, made.items(), strict=True):
@@ -78,6 +78,7 @@ def plot(made: dict[str, dict[int, float]], path: str) -> None:
         panel.set_ylim(bottom=min(milliseconds) / 2, top=max(milliseconds) * 2)
         panel.set_xticks(list(cost), [f"{value:,}" for value in cost], minor=False)
         panel.set_xticks([], minor=True)
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         panel.yaxis.set_major_formatter(ScalarFormatter())
         panel.yaxis.set_minor_formatter(NullFormatter())
         panel.text(list(cost)[-1], milliseconds[-1], f"{milliseconds[-1]:,.0f} ", ha="right", va="bottom")

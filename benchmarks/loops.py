@@ -167,11 +167,11 @@ class Bare:
     def fake(self, n: int) -> Tensor:
         """Images for the critic."""
         with torch.no_grad():
-            return self.generator(self.latents(n)).float()  # type: ignore[no-any-return]
+            return full(self.generator(self.latents(n)))
 
     def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """The critic's outputs on both, [N] each, in one pass."""
-        on_real, on_fake = self.critic(torch.cat([real, fake])).float().split(len(real))
+        on_real, on_fake = full(self.critic(torch.cat([real, fake]))).split(len(real))
         return on_real, on_fake
 
     def move_critic(self, real: Tensor) -> None:
@@ -204,12 +204,17 @@ class Bare:
         """One update."""
         self.critic.requires_grad_(False)
         with self.autocast:
-            on_fake = self.critic(self.generator(self.latents(n))).float()
+            on_fake = full(self.critic(self.generator(self.latents(n))))
         loss = (-on_fake if isinstance(self.model, WGAN | WGANGP) else F.softplus(-on_fake)).mean()
         self.generator_optimizer.zero_grad()
         loss.backward()
         self.generator_optimizer.step()
         self.critic.requires_grad_(True)
+
+
+def full(outputs: Tensor) -> Tensor:
+    """In float32 at least."""
+    return outputs.to(torch.promote_types(outputs.dtype, torch.float32))
 
 
 def bytes_to_steps(images: Tensor, size: int, flip: bool) -> Iterator[Tensor]:
