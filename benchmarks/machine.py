@@ -10,7 +10,8 @@ as in float32 a 3x3 convolution of 64 channels takes. One thread, the process' t
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from torch import Tensor
 BATCH, INPUTS, OUTPUTS = 32, 1024, 784
 
 
-def seconds(calls: dict[str, Callable[[], object]], rounds: int, times: int) -> dict[str, float]:
+def seconds(calls: Mapping[str, Callable[[], object]], rounds: int, times: int) -> dict[str, float]:
     """Of each call, in turns."""
     spent: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds + 1):
@@ -49,14 +50,14 @@ def main() -> None:
     torch.set_num_threads(1)
     tensors = torch.randn(BATCH, INPUTS), torch.randn(OUTPUTS, INPUTS), torch.randn(BATCH, OUTPUTS)
     libraries = {"default": "highest", "onednn": "medium"}
-    calls = {name: lambda how=how: products(*tensors, how) for name, how in libraries.items()}
+    calls = {name: partial(products, *tensors, precision) for name, precision in libraries.items()}
     taken = seconds(calls, given.rounds, 50)
     rates = {name: round(3 * 2 * BATCH * INPUTS * OUTPUTS / each / 1e9, 1) for name, each in taken.items()}
     capability = torch.backends.cpu.get_cpu_capability()
     print(json.dumps({"gflops": rates, "capability": capability, "rounds": given.rounds}), flush=True)
     images, kernels = torch.randn(8, 64, 28, 28), torch.randn(64, 64, 3, 3)
     pairs = {str(kind): (images.to(kind), kernels.to(kind)) for kind in (torch.float32, torch.bfloat16)}
-    taken = seconds({name: lambda pair=pair: F.conv2d(*pair) for name, pair in pairs.items()}, given.rounds, 3)
+    taken = seconds({name: partial(F.conv2d, *pair) for name, pair in pairs.items()}, given.rounds, 3)
     print(json.dumps({"bfloat16": round(taken["torch.bfloat16"] / taken["torch.float32"], 2), "rounds": given.rounds}))
 
 
