@@ -37,7 +37,7 @@ from benchmarks.loops import (
 )
 from cli import main as ganzoo
 from configs.command import EVERY_UPDATE, silence
-from zoo import GAN
+from zoo import GAN, WGANGP
 from zoo.networks.layers import DoubledConv2d, LeakyReLU
 
 # recipe -> the steps of a turn
@@ -65,14 +65,21 @@ class Without(Bare):
         return True
 
 
+class Nothing(Without):
+    """The bare loop itself, against itself."""
+
+    technique = "nothing: what of a gain is noise"
+
+
 class GeneratorGraph(Without):
-    """Fakes for the critic are made with the generator's graph, which nobody uses."""
+    """Fakes for the critic carry the generator's graph; under the penalty the gradient even goes back through it."""
 
     technique = "no generator graph for the critic"
 
     def fake(self, n: int) -> Tensor:
-        """Images without the graph that they came with."""
-        return full(self.generator(self.latents(n)).detach())
+        """As in PyTorch-GAN, whose WGAN-GP does not detach them."""
+        fake = full(self.generator(self.latents(n)))
+        return fake if isinstance(self.model, WGANGP) else fake.detach()
 
 
 class TwoPasses(Without):
