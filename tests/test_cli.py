@@ -300,7 +300,9 @@ def test_the_scores_and_the_way_to_them_are_printed(run, capsys):
         assert str(folder.relative_to(Path.cwd()) / name) in out
 
 
-@pytest.mark.parametrize(("signals", "status"), [([signal.SIGTERM], 143), ([signal.SIGINT], 130)])
+@pytest.mark.parametrize(
+    ("signals", "status"), [pytest.param([signal.SIGTERM], 143, marks=pytest.mark.slow), ([signal.SIGINT], 130)]
+)
 def test_a_process_told_to_end_keeps_its_step_and_says_that_it_is_not_done(signals, status, tiny, tmp_path):
     words = ["fit", "--config", str(tiny), "--trainer.max_steps=100000", "--trainer.val_check_interval=100000"]
     path = os.pathsep.join([str(configs.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
