@@ -40,8 +40,9 @@ from configs.command import EVERY_UPDATE, silence
 from zoo import GAN, WGANGP
 from zoo.networks.layers import DoubledConv2d, LeakyReLU
 
-# recipe -> the steps of a turn
-RECIPES = {"gan_mlp_mnist": 40, "wgan_mlp_mnist": 15, "wgan_gp_mlp_mnist": 8, "wgan_gp_mnist": 1, "wgan_gp_flowers": 1}
+# recipe -> the steps of a turn: of the bare loop, and of `ganzoo fit`, where a step is short enough to see its overhead
+LOOPS = {"gan_mlp_mnist": 40, "wgan_mlp_mnist": 15, "wgan_gp_mlp_mnist": 8, "wgan_gp_mnist": 1, "wgan_gp_flowers": 1}
+RUNS = {"gan_toy": 100, "gan_mlp_mnist": 40, "wgan_mlp_mnist": 15}
 
 
 class Without(Bare):
@@ -220,7 +221,7 @@ def of_the_loop(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
             pair = list(zip((loops[kind], best), seconds[kind], strict=True))
             for loop, spent in pair if turn % 2 else reversed(pair):
                 begin = time.process_time()
-                for _ in range(RECIPES[recipe]):
+                for _ in range(LOOPS[recipe]):
                     next(loop)
                 spent.append(time.process_time() - begin)
     yield from (told(recipe, kind.technique, *seconds[kind]) for kind in kinds)
@@ -229,7 +230,7 @@ def of_the_loop(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
 def of_lightning(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
     """Each technique of `ganzoo fit`."""
     for technique in ("hooks", "logging"):
-        arguments = {"rounds": rounds, "steps": RECIPES[recipe], "technique": technique}
+        arguments = {"rounds": rounds, "steps": RUNS[recipe], "technique": technique}
         switched = {"class_path": "benchmarks.ablation.Switched", "init_args": arguments}
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
             words = ["fit", "--config", recipe, "--trainer.default_root_dir", folder, "--loggers", "[csv]"]
@@ -242,17 +243,15 @@ def of_lightning(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
 def main() -> None:
     """Measures what is asked for, and prints it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", nargs="+", choices=RECIPES, default=list(RECIPES)[:4])
+    parser.add_argument("--recipe", nargs="+", choices=RUNS | LOOPS, default=[*RUNS, *list(LOOPS)[2:4]])
     parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()
     if given.rounds < 5:
         parser.error("--rounds must be at least 5: the median of fewer says little")
     torch.set_num_threads(1)
     for recipe in given.recipe:
-        for gain in of_the_loop(recipe, given.rounds):
-            print(json.dumps(gain), flush=True)
-        if RECIPES[recipe] >= 5:  # else nothing is to be seen of it
-            for gain in of_lightning(recipe, given.rounds):
+        for measure in [of_the_loop] * (recipe in LOOPS) + [of_lightning] * (recipe in RUNS):
+            for gain in measure(recipe, given.rounds):
                 print(json.dumps(gain), flush=True)
 
 

@@ -14,6 +14,7 @@ first validation of a data set: run `shares` twice.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import resource
@@ -99,7 +100,7 @@ def shares(recipe: str) -> dict[str, Any]:
     validation = given["trainer"]["val_check_interval"]
     pictures = given.get("image_grid", given.get("scatter"))["every_n_steps"]
     every = {"validation": validation, "best": validation, "pictures": pictures, "components": 5000, "last": 1000}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         at_the_end = [f"--{key}={STEPS}" for key in ("trainer.max_steps", "trainer.val_check_interval")]
         at_the_end += [
             f"--{key}.every_n_steps={STEPS}" for key in ("image_grid", "component_grid", "scatter", "last_checkpoint")
@@ -135,7 +136,7 @@ def peak_kb(*arguments: str) -> int:
 
 def run_product(recipe: str) -> None:
     """The recipe's run, two steps and a validation long."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         ganzoo([*words(recipe, folder), "--trainer.max_steps=2", "--trainer.val_check_interval=2"])
 
 
