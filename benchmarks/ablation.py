@@ -1,19 +1,15 @@
-"""What each technique gains by itself: the best loop against the same without it, in turns, as JSON lines.
+"""What each technique of the bare loop gains: the loop against itself without it, in turns, as JSON lines.
 
     python -m benchmarks.ablation
     python -m benchmarks.ablation --recipe wgan_gp_mnist --rounds 7
 
 `gain` is the time of a step without the technique, divided by that with it: the median over the rounds, with its
-quartiles. It is the process' time with one thread. What belongs to the loop is taken from the bare one of
-benchmarks/loops.py; what belongs to Lightning from `ganzoo fit` itself. That the results are the same either way is
-tested in tests/test_benchmarks.py.
+quartiles, of the process' time with one thread. That the weights are the same either way is tested in
+tests/test_benchmarks.py. What belongs to Lightning is in benchmarks/overhead.py.
 """
 
 import argparse
-import contextlib
 import json
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from copy import deepcopy
@@ -22,27 +18,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from benchmarks.loops import (
-    Bare,
-    bytes_to_steps,
-    doubled_before,
-    full,
-    parts,
-    plain_optimizers,
-    torchs_relu,
-    tutorial_loader,
-)
-from cli import main as ganzoo
-from configs.command import EVERY_UPDATE, silence
+from benchmarks.data import bytes_to_steps, parts, tutorial_loader
+from benchmarks.loops import Bare, doubled_before, full, plain_optimizers, torchs_relu
 from zoo import GAN, WGANGP
 from zoo.networks.layers import DoubledConv2d, LeakyReLU
+from zoo.precision import allow_onednn_float32, settings_kept
 
-# recipe -> the steps of a turn: of the bare loop, and of `ganzoo fit`, where a step is short enough to see its overhead
-LOOPS = {"gan_mlp_mnist": 40, "wgan_mlp_mnist": 15, "wgan_gp_mlp_mnist": 8, "wgan_gp_mnist": 1, "wgan_gp_flowers": 1}
-RUNS = {"gan_toy": 100, "gan_mlp_mnist": 40, "wgan_mlp_mnist": 15}
+# recipe -> the steps of a turn
+RECIPES = {"gan_mlp_mnist": 40, "wgan_mlp_mnist": 15, "wgan_gp_mlp_mnist": 8, "wgan_gp_mnist": 1, "wgan_gp_flowers": 1}
 
 
 class Without(Bare):
@@ -67,13 +52,13 @@ class Without(Bare):
 
 
 class Nothing(Without):
-    """The bare loop itself, against itself."""
+    """The bare loop, against itself."""
 
     technique = "nothing: what of a gain is noise"
 
 
 class GeneratorGraph(Without):
-    """Fakes for the critic carry the generator's graph; under the penalty the gradient even goes back through it."""
+    """Fakes for the critic carry the generator's graph; in WGAN-GP the gradient even goes back through it."""
 
     technique = "no generator graph for the critic"
 
@@ -160,47 +145,6 @@ class TutorialData(Without):
         return super().__iter__()
 
 
-class Switched(Callback):
-    """In every second turn of a run, Lightning works without a technique.
-
-    Args:
-        rounds: turns of each kind that count; one of each before them does not.
-        steps: of a turn.
-        technique: `hooks`, that empty ones are not called, or `logging`, of one step in 50 instead of each.
-    """
-
-    latest: "Switched"
-
-    def __init__(self, rounds: int, steps: int, technique: str) -> None:
-        self.rounds, self.steps, self.technique = rounds, steps, technique
-        self.seconds: dict[bool, list[float]] = {True: [], False: []}
-        self.used = True
-        Switched.latest = self
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The first turn."""
-        self.begin = time.process_time()
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """At the end of a turn, switches."""
-        if trainer.global_step % self.steps:
-            return
-        self.seconds[self.used].append(time.process_time() - self.begin)
-        self.used = not self.used
-        if self.technique == "logging":
-            trainer.log_every_n_steps = 50 if self.used else 1  # type: ignore[attr-defined]
-        for callback in trainer.callbacks if self.technique == "hooks" else ():  # type: ignore[attr-defined]
-            if self.used:
-                silence(callback)
-            else:
-                for hook in set(EVERY_UPDATE) & vars(callback).keys():
-                    delattr(callback, hook)
-        trainer.should_stop = len(self.seconds[False]) > self.rounds
-        self.begin = time.process_time()
-
-
 def told(recipe: str, technique: str, without: list[float], best: list[float]) -> dict[str, Any]:
     """The gain, of turns that belong together; the first don't count."""
     gains = np.array(without[1:]) / np.array(best[1:])
@@ -208,8 +152,8 @@ def told(recipe: str, technique: str, without: list[float], best: list[float]) -
     return {"recipe": recipe, "technique": technique, "gain": median, "quartiles": [low, high], "rounds": len(gains)}
 
 
-def of_the_loop(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
-    """Each technique of the bare loop."""
+def gains(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
+    """Each technique's."""
     model, data = parts(recipe)
     steps = bytes_to_steps(data.splits["train"].images, data.batch_size * model.batches_per_step, data.flip)
     kinds = [kind for kind in Without.__subclasses__() if kind.applies(model)]
@@ -221,37 +165,25 @@ def of_the_loop(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
             pair = list(zip((loops[kind], best), seconds[kind], strict=True))
             for loop, spent in pair if turn % 2 else reversed(pair):
                 begin = time.process_time()
-                for _ in range(LOOPS[recipe]):
+                for _ in range(RECIPES[recipe]):
                     next(loop)
                 spent.append(time.process_time() - begin)
     yield from (told(recipe, kind.technique, *seconds[kind]) for kind in kinds)
 
 
-def of_lightning(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
-    """Each technique of `ganzoo fit`."""
-    for technique in ("hooks", "logging"):
-        arguments = {"rounds": rounds, "steps": RUNS[recipe], "technique": technique}
-        switched = {"class_path": "benchmarks.ablation.Switched", "init_args": arguments}
-        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
-            words = ["fit", "--config", recipe, "--trainer.default_root_dir", folder, "--loggers", "[csv]"]
-            ganzoo([*words, f"--trainer.callbacks+={json.dumps(switched)}"])
-        seconds = sys.modules["benchmarks.ablation"].Switched.latest.seconds
-        name = {"hooks": "empty hooks not called", "logging": "losses logged one step in 50"}[technique]
-        yield told(recipe, name, seconds[False], seconds[True])
-
-
 def main() -> None:
     """Measures what is asked for, and prints it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", nargs="+", choices=RUNS | LOOPS, default=[*RUNS, *list(LOOPS)[2:4]])
+    parser.add_argument("--recipe", nargs="+", choices=RECIPES, default=list(RECIPES)[:4])
     parser.add_argument("--rounds", type=int, default=7)
     given = parser.parse_args()
     if given.rounds < 5:
         parser.error("--rounds must be at least 5: the median of fewer says little")
     torch.set_num_threads(1)
-    for recipe in given.recipe:
-        for measure in [of_the_loop] * (recipe in LOOPS) + [of_lightning] * (recipe in RUNS):
-            for gain in measure(recipe, given.rounds):
+    with settings_kept():
+        allow_onednn_float32()  # as the product does
+        for recipe in given.recipe:
+            for gain in gains(recipe, given.rounds):
                 print(json.dumps(gain), flush=True)
 
 

@@ -33,7 +33,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.profilers import Profiler
 
 import configs
-from benchmarks.loops import Bare, bytes_to_steps, parts
+from benchmarks.data import bytes_to_steps, parts
+from benchmarks.loops import Bare
 from cli import main as ganzoo
 from datamodules.images import to_unit_range
 from zoo.evaluation import Evaluation

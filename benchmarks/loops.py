@@ -10,27 +10,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-import yaml
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
-from torchvision import datasets, transforms
 
-import configs
-import datamodules
-import zoo
-from datamodules.images import default_data_dir
 from zoo import GAN, WGAN, WGANGP
 from zoo.networks.layers import DoubledConv2d, LeakyReLU
-
-
-def parts(recipe: str) -> tuple[GAN, Any]:
-    """A recipe's model, with the weights of seed 0, and its data module, ready for training."""
-    given = yaml.safe_load(configs.find(recipe).read_text())
-    data = getattr(datamodules, given["data"]["class_path"].split(".")[-1])(**given["data"].get("init_args", {}))
-    data.setup()
-    torch.manual_seed(0)
-    arguments = given["model"].get("init_args", {})
-    return getattr(zoo, given["model"]["class_path"].split(".")[-1])(image_shape=data.image_shape, **arguments), data
 
 
 def plain_optimizers(model: GAN) -> list[torch.optim.Optimizer]:
@@ -69,10 +52,10 @@ def textbook(model: GAN, batches: Iterator[Tensor]) -> Iterator[None]:
 
 
 def textbook_critic_loss(model: GAN, critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """As in PyTorch-GAN: under the gradient penalty the fakes are not even detached."""
+    """As in PyTorch-GAN, which under the gradient penalty judges fakes that are not even detached."""
     if isinstance(model, WGANGP):
         alpha = torch.rand(len(real), 1, 1, 1, device=real.device)
-        mixed = (alpha * real + (1 - alpha) * fake).requires_grad_()
+        mixed = (alpha * real + (1 - alpha) * fake.detach()).requires_grad_()
         on_mixed = critic(mixed)
         (gradient,) = torch.autograd.grad(on_mixed, mixed, torch.ones_like(on_mixed), create_graph=True)
         penalty = ((gradient.view(len(real), -1).norm(2, dim=1) - 1) ** 2).mean()
@@ -85,7 +68,7 @@ def textbook_critic_loss(model: GAN, critic: nn.Module, real: Tensor, fake: Tens
 
 
 def as_in_tutorials(network: nn.Module) -> nn.Module:
-    """The same network of torch's own layers, doubling before its 4x4 convolutions, in the usual memory format."""
+    """The same network without the layers that are ours for speed, in torch's usual memory format."""
     return torchs_relu(doubled_before(network)).to(memory_format=torch.contiguous_format)
 
 
@@ -111,21 +94,6 @@ def torchs_relu(network: nn.Module) -> nn.Module:
     return network
 
 
-def tutorial_loader(data: Any) -> Iterator[Tensor]:
-    """Batches for ever, as tutorials make them: an image file or a PIL image at a time, in this process."""
-    scale = [transforms.ToTensor(), transforms.Normalize(0.5, 0.5)]
-    source: Any
-    if data.image_shape[0] == 1:
-        source = datasets.MNIST(default_data_dir(), transform=transforms.Compose(scale))
-    else:
-        size = [transforms.Resize(data.image_shape[1:]), transforms.RandomHorizontalFlip()]
-        folder = f"{default_data_dir()}/flower_photos"
-        source = datasets.ImageFolder(folder, transform=transforms.Compose([*size, *scale]))
-    loader = DataLoader(source, batch_size=data.batch_size, shuffle=True, drop_last=True)
-    while True:
-        yield from (images for images, _ in loader)
-
-
 class Bare:
     """The same semantics with nothing around it: fused optimizers, no graph that nobody needs, losses left alone.
 
@@ -133,7 +101,7 @@ class Bare:
 
     Args:
         model: of which the networks and the constants are taken.
-        steps: the images of a step at a time, [critic_steps * N, C, H, W] in [-1, 1]; see bytes_to_steps.
+        steps: the images of a step at a time, [critic_steps * N, C, H, W] in [-1, 1]; see benchmarks/data.py.
         bfloat16: autocast, with the penalty in float32.
     """
 
@@ -194,7 +162,7 @@ class Bare:
             return (F.softplus(-on_real).mean() + F.softplus(on_fake).mean()) / 2
         loss = on_fake.mean() - on_real.mean()
         if isinstance(self.model, WGANGP):
-            mixed = torch.lerp(fake, real, torch.rand(len(real), 1, 1, 1, device=real.device)).requires_grad_()
+            mixed = torch.lerp(fake.detach(), real, torch.rand(len(real), 1, 1, 1, device=real.device)).requires_grad_()
             (gradient,) = torch.autograd.grad(self.critic(mixed).sum(), mixed, create_graph=True)
             norms = (gradient.flatten(1).square().sum(1) + self.model.gp_eps).sqrt()
             loss = loss + self.model.gp_weight * (norms - 1).square().mean()
@@ -215,14 +183,3 @@ class Bare:
 def full(outputs: Tensor) -> Tensor:
     """In float32 at least."""
     return outputs.to(torch.promote_types(outputs.dtype, torch.float32))
-
-
-def bytes_to_steps(images: Tensor, size: int, flip: bool) -> Iterator[Tensor]:
-    """Images in [-1, 1] for a step at a time, epoch after epoch, half of them mirrored if asked for."""
-    while True:
-        for index in torch.randperm(len(images)).split(size)[: len(images) // size]:
-            step = images[index.to(images.device)].float().div_(127.5).sub_(1)
-            if flip:
-                mirrored = torch.rand(len(step), 1, 1, 1, device=images.device) < 0.5
-                step = torch.where(mirrored, step.flip(-1), step)
-            yield step

@@ -26,8 +26,10 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from benchmarks.loops import Bare, bytes_to_steps, textbook, tutorial_loader
+from benchmarks.data import bytes_to_steps, tutorial_loader
+from benchmarks.loops import Bare, textbook
 from cli import main as ganzoo
+from zoo.precision import settings_kept
 
 # recipe, and the steps of a turn
 FAMILIES = {
@@ -84,22 +86,15 @@ class Turns(Callback):
             return
         self.seconds["product"].append(self.now() - self.begin)
         for name in sorted(self.rivals, reverse=len(self.seconds["product"]) % 2 == 0):
-            with default_precision() if name == "textbook" else contextlib.nullcontext():
+            with settings_kept():
+                if name == "textbook":
+                    torch.set_float32_matmul_precision("highest")  # as torch has it unless told otherwise
                 begin = self.now()
                 for _ in range(self.steps):
                     next(self.rivals[name])
                 self.seconds[name].append(self.now() - begin)
         trainer.should_stop = len(self.seconds["bare"]) > self.rounds
         self.begin, self.left = self.now(), self.steps
-
-
-@contextlib.contextmanager
-def default_precision() -> Iterator[None]:
-    """float32 products as torch makes them unless told otherwise, as the product may have."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    yield
-    torch.set_float32_matmul_precision(before)
 
 
 def measure(family: str, precision: str, clock: str, rounds: int, compiled: bool) -> dict[str, Any]:

@@ -7,22 +7,27 @@ import pytest
 import torch
 
 import zoo
-from benchmarks.ablation import TutorialData, Without
-from benchmarks.loops import Bare, bytes_to_steps, textbook
+from benchmarks.ablation import Nothing, Without, told
+from benchmarks.data import bytes_to_steps
+from benchmarks.loops import Bare, textbook
+from benchmarks.overhead import EmptyHooks, EveryStep
+from callbacks import Guard
+from configs.command import EVERY_UPDATE
 from small_models import CONV, MARKS, SEED, build, fit, loader, weights
+from zoo.networks.layers import DoubledConv2d, LeakyReLU
 from zoo.randomness import derive_seed
 
 pytestmark = MARKS
 
 STEPS, N = 3, 6
-ADAM = {"name": "adam", "lr": 1e-3}
+ADAM, RMSPROP = {"name": "adam", "lr": 1e-3}, {"name": "rmsprop", "lr": 1e-3}
+# The optimizers are those of the recipes.
 MODELS = {
-    "gan": lambda optimizers: build(zoo.GAN, **optimizers),
-    "wgan": lambda optimizers: build(zoo.WGAN, **optimizers),
-    "wgan_gp": lambda optimizers: build(zoo.WGANGP, **optimizers),
-    "conv_wgan_gp": lambda optimizers: build(zoo.WGANGP, **CONV, **optimizers),
+    "gan": (zoo.GAN, ADAM, {}),
+    "wgan": (zoo.WGAN, RMSPROP, {}),
+    "wgan_gp": (zoo.WGANGP, RMSPROP, {}),
+    "conv_wgan_gp": (zoo.WGANGP, ADAM, CONV),
 }
-every_model = pytest.mark.parametrize("name", MODELS)
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +40,9 @@ def double():
 
 def model_of(name):
     torch.manual_seed(0)
-    return MODELS[name]({"critic_steps": 2, "critic_optimizer": ADAM, "generator_optimizer": ADAM}).double()
+    cls, optimizer, options = MODELS[name]
+    both = {"critic_optimizer": optimizer, "generator_optimizer": optimizer}
+    return build(cls, critic_steps=2, **both, **options).double()
 
 
 def data_for(model):
@@ -65,7 +72,7 @@ def assert_same(made, expected, start):
     assert max(float((one - first).abs().max()) for one, first in zip(made, start, strict=True)) > 1e-3
 
 
-@every_model
+@pytest.mark.parametrize("name", MODELS)
 def test_textbook_bare_and_product_train_alike(tmp_path, name):
     model = model_of(name)
     data, start = data_for(model), weights(model)
@@ -75,25 +82,100 @@ def test_textbook_bare_and_product_train_alike(tmp_path, name):
     assert_same(trained(textbook(tutorial, batches(data)), tutorial), weights(model), start)
 
 
-@every_model
-@pytest.mark.parametrize("technique", Without.__subclasses__(), ids=lambda kind: kind.__name__)
-def test_without_a_technique_the_results_are_the_same(name, technique):
+# -- each technique of the bare loop --
+
+
+def graphs_built(loop):
+    """Whether the generator was asked with a graph, for the critic's batch."""
+    asked = []
+    loop.generator.register_forward_hook(lambda *_: asked.append(torch.is_grad_enabled()))
+    loop.fake(N)
+    return asked == [True]
+
+
+def passes(loop):
+    """How often the critic is asked to judge a batch."""
+    asked = []
+    loop.critic.register_forward_hook(lambda *_: asked.append(1))
+    loop.judge(*torch.zeros(2, N, *loop.model.image_shape))
+    return len(asked)
+
+
+def of_kind(network, kind):
+    return any(isinstance(part, kind) for part in network.modules())
+
+
+def is_fused(loop):
+    optimizer = loop.critic_optimizer
+    return bool(optimizer.defaults.get("fused")) or type(optimizer).__module__ == "zoo.optimizers"
+
+
+# what is true of the bare loop, and not of the loop without the technique
+PROBES = {
+    "GeneratorGraph": lambda loop: not graphs_built(loop),
+    "TwoPasses": lambda loop: passes(loop) == 1,
+    "PlainOptimizers": is_fused,
+    "TorchsReLU": lambda loop: of_kind(loop.critic, LeakyReLU),
+    "ChannelsFirst": lambda loop: not all(weight.is_contiguous() for weight in loop.generator.parameters()),
+    "LargeImages": lambda loop: of_kind(loop.generator, DoubledConv2d),
+    "TutorialData": lambda loop: next(iter(loop)) is None and next(loop.batches, None) is not None,
+}
+TECHNIQUES = {kind.__name__: kind for kind in Without.__subclasses__() if kind is not Nothing}
+PAIRS = [(technique, name) for technique, kind in TECHNIQUES.items() for name in MODELS if kind.applies(model_of(name))]
+
+
+def test_every_technique_has_a_probe_and_a_model():
+    assert PROBES.keys() == TECHNIQUES.keys() == {technique for technique, _ in PAIRS}
+
+
+@pytest.mark.parametrize(("technique", "name"), PAIRS)
+def test_without_a_technique_the_results_are_the_same(technique, name):
     best = model_of(name)
-    if not technique.applies(best):
-        return
     other, start, data = copy.deepcopy(best), weights(best), data_for(best)
-    made = trained(iter(technique(other, steps(data), batches(data))), other)
+    made = trained(iter(TECHNIQUES[technique](other, steps(data), batches(data))), other)
     assert_same(made, trained(iter(Bare(best, steps(data))), best), start)
 
 
-def test_every_technique_has_a_model_that_has_it():
-    names = {
-        kind.__name__: [name for name in MODELS if kind.applies(model_of(name))] for kind in Without.__subclasses__()
-    }
-    assert all(names.values())
-    assert names["TorchsReLU"] == ["wgan_gp"]
-    assert names["ChannelsFirst"] == names["LargeImages"] == ["conv_wgan_gp"]
-    assert names[TutorialData.__name__] == list(MODELS)
+@pytest.mark.parametrize(("technique", "name"), PAIRS)
+def test_the_loop_without_a_technique_has_it_not(technique, name):
+    loops = {}
+    for kind in (Nothing, TECHNIQUES[technique]):
+        model = model_of(name)
+        data = data_for(model)
+        loops[kind] = kind(model, steps(data), iter([*batches(data)][:2]))
+    found = [PROBES[technique](loop) for loop in loops.values()]
+    assert found == [True, False]
+
+
+def test_a_gain_is_the_time_without_over_the_time_with_it_less_the_first():
+    gain = told("recipe", "technique", [9.0, 3.0, 4.0, 6.0], [1.0, 1.0, 2.0, 2.0])
+    assert (gain["gain"], gain["quartiles"], gain["rounds"]) == (3.0, [2.5, 3.0], 3)
+
+
+# -- what is Lightning's --
+
+
+@pytest.mark.parametrize("kind", [EmptyHooks, EveryStep])
+def test_turns_come_in_either_order_and_are_of_equal_length(tmp_path, kind):
+    class Told(kind):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.order = []
+
+        def switch(self, trainer):
+            super().switch(trainer)
+            hooks = [getattr(guard, hook) for hook in EVERY_UPDATE]
+            self.order.append((self.used, None in hooks, trainer.log_every_n_steps))
+
+    guard, told = Guard(), Told(rounds=2, steps=2)
+    model = model_of("gan")
+    fit(model, tmp_path, steps=100, callbacks=[guard, told], data=data_for(model), precision="64-true")
+    assert [used for used, _, _ in told.order] == [False, False, True, True, False, False]
+    assert {name: len(seconds) for name, seconds in told.seconds.items()} == {True: 3, False: 3}
+    if kind is EmptyHooks:
+        assert all(used == silent for used, silent, _ in told.order)
+    else:
+        assert all(every == (50 if used else 1) for used, _, every in told.order)
 
 
 @pytest.mark.parametrize("flip", [False, True])

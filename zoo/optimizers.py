@@ -53,40 +53,38 @@ def check_optimizer(config: OptimizerConfig, role: str) -> None:
             raise ValueError(f"{role}: {key} must be {range_} and of type int or float, got {value!r}")
 
 
-class RMSprop(torch.optim.Optimizer):
-    """torch.optim.RMSprop without momentum, in one pass over the weights instead of six.
+class RMSprop(torch.optim.RMSprop):
+    """torch's, in one pass over the weights where torch makes five; its state and its arguments are torch's.
 
-    torch has fused kernels for Adam alone. But RMSprop is Adam with beta_1 = 0 and beta_2 = alpha once its bias
-    corrections have died away, as they have at step infinity.
-
-    Args:
-        params: on devices where torch has a fused Adam.
-        lr: the learning rate.
-        alpha: how much of the mean square a step keeps.
-        eps: added outside the root.
+    torch has fused kernels for Adam alone. But RMSprop without momentum is Adam with beta_1 = 0 and beta_2 = alpha once
+    its bias corrections have died away, as they have at step infinity. What that kernel cannot do is left to torch.
     """
-
-    def __init__(self, params: Iterable[Tensor], lr: float, alpha: float = 0.99, eps: float = 1e-8) -> None:
-        super().__init__(params, {"lr": lr, "alpha": alpha, "eps": eps})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """For each weight with a gradient g: v <- alpha v + (1 - alpha) g^2, w <- w - lr g / (sqrt(v) + eps)."""
+        if not all(is_plain(group) for group in self.param_groups):
+            return super().step(closure)  # type: ignore[no-any-return]
         with torch.enable_grad():
             loss = closure() if closure else None
         for group in self.param_groups:
-            weights = [weight for weight in group["params"] if weight.grad is not None]
-            for weight in weights:
-                state = self.state[weight] or {"step": 0, "square_avg": torch.zeros_like(weight)}
-                self.state[weight] = state | {"step": state["step"] + 1}
-            gradients = [weight.grad for weight in weights]
+            weights: list[Tensor] = []
+            gradients: list[Tensor] = []
+            squares: list[Tensor] = []
+            steps: list[Tensor] = []
+            self._init_group(group, weights, gradients, squares, [], [], steps)
+            for step in steps:
+                step += 1
+            devices = {weight.device for weight in weights}
+            # Adam's kernels read steps as float32, whatever the default is.
+            infinity = {device: torch.full((), torch.inf, dtype=torch.float32, device=device) for device in devices}
             adam(
                 weights,
                 gradients,
-                exp_avgs=gradients,  # what their mean with beta_1 = 0 is
-                exp_avg_sqs=[self.state[weight]["square_avg"] for weight in weights],
+                exp_avgs=gradients,  # their mean with beta_1 = 0, and so what it writes there
+                exp_avg_sqs=squares,
                 max_exp_avg_sqs=[],
-                state_steps=[torch.full((), torch.inf, device=weight.device) for weight in weights],
+                state_steps=[infinity[weight.device] for weight in weights],
                 fused=True,
                 amsgrad=False,
                 beta1=0.0,
@@ -99,16 +97,28 @@ class RMSprop(torch.optim.Optimizer):
         return loss
 
 
+def is_plain(group: dict[str, Any]) -> bool:
+    """Whether Adam's fused kernel can move a group of RMSprop's: no extras, gradients that lie as their weights do."""
+    if any(group[option] for option in ("momentum", "weight_decay", "centered", "maximize", "differentiable")):
+        return False
+    weights = [weight for weight in group["params"] if weight.grad is not None]
+    return is_fusible(weights) and all(
+        not weight.grad.is_sparse and weight.grad.stride() == weight.stride() for weight in weights
+    )
+
+
+def is_fusible(weights: Iterable[Tensor]) -> bool:
+    """Whether torch has fused optimizers for these."""
+    return all(weight.device.type in ("cpu", "cuda") and weight.is_floating_point() for weight in weights)
+
+
 def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """The optimizer that a checked `config` describes, in its fused form where torch has one for these tensors."""
     options: dict[str, Any] = {key: value for key, value in config.items() if key != "name"}
     parameters = list(parameters)
-    fused = all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in parameters)
     if config["name"] == "rmsprop":
-        momentum = options.pop("momentum", 0.0)
-        if fused and not momentum:
-            return RMSprop(parameters, **options)
-        return torch.optim.RMSprop(parameters, momentum=momentum, **options)
+        return RMSprop(parameters, **options)
+    fused = is_fusible(parameters)
     if config["name"] == "sgd":
         return torch.optim.SGD(parameters, fused=fused, **options)
     if "betas" in options:

@@ -98,7 +98,15 @@ class LeakyReLU(nn.LeakyReLU):
 
     Of its second derivative torch makes a tensor of zeros and sends it all the way back, to the weights and the images;
     of a product with slopes that carry no graph it makes nothing. Behind norms that way is needed anyhow.
+
+    Args:
+        negative_slope: in [0, 1].
     """
+
+    def __init__(self, negative_slope: float) -> None:
+        if not 0 <= negative_slope <= 1:
+            raise ValueError(f"negative_slope must be in [0, 1], got {negative_slope}")
+        super().__init__(negative_slope)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
         """Identity where positive, negative_slope * x elsewhere; any shape."""
