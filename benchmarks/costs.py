@@ -1,16 +1,13 @@
 """What a run costs beside its steps, as JSON lines.
 
-    python -m benchmarks.costs shares --recipe gan_mlp_mnist wgan_gp_mnist
     python -m benchmarks.costs memory --recipe gan_mlp_mnist
     python -m benchmarks.costs start
     python -m benchmarks.costs scores
 
-`shares`: what part of a run goes into validation with its scores, pictures and checkpoints, at the recipe's own
-intervals. `memory`: the peak of the recipe's run, one validation included, against that of the bare loop of
-benchmarks/loops.py, each in a process of its own. `start`: from the command to the end of the first step, against
-importing torch, lightning and torchvision alone. `scores`: 10,000 images through the scorer of MNIST, and the scores.
-Times are the process' own with one thread. Real images' answers, which a machine keeps, are known for all but the
-first validation of a data set: run `shares` twice.
+`memory`: the peak of the recipe's run, one validation included, against that of the bare loop of benchmarks/loops.py,
+each in a process of its own. `start`: from the command to the end of the first step, against importing torch, lightning
+and torchvision alone. `scores`: 10,000 images through the scorer of MNIST, and the scores. Times are the process' own
+with one thread. benchmarks/shares.py has what is done at intervals.
 """
 
 import argparse
@@ -22,61 +19,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.profilers import Profiler
 
-import configs
 from benchmarks.data import bytes_to_steps, parts
 from benchmarks.loops import Bare
 from cli import main as ganzoo
 from datamodules.images import to_unit_range
 from zoo.evaluation import Evaluation
 from zoo.scorers import load_scorer
-
-STEPS = 6
-"""Of a run that is measured; the last has a picture, a validation and a checkpoint."""
-
-
-class Actions(Profiler):
-    """The process' time in each of Lightning's named actions, seconds."""
-
-    seconds: defaultdict[str, list[float]]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.begun: dict[str, float] = {}
-        Actions.seconds = defaultdict(list)
-
-    def start(self, action_name: str) -> None:
-        """Begins."""
-        self.begun[action_name] = time.process_time()
-
-    def stop(self, action_name: str) -> None:
-        """Ends."""
-        self.seconds[action_name].append(time.process_time() - self.begun[action_name])
-
-
-class Clock(Callback):
-    """When steps begin, and how long a validation takes; told as the actions `step` and `validation`."""
-
-    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """A step begins."""
-        Actions.seconds["begin"].append(time.process_time())
-
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A validation begins."""
-        self.begun = time.process_time()
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A validation ends."""
-        Actions.seconds["validation"].append(time.process_time() - self.begun)
 
 
 class FirstStep(Callback):
@@ -93,40 +48,6 @@ class FirstStep(Callback):
 def words(recipe: str, folder: str, loggers: str = "csv") -> list[str]:
     """The command, less Weights & Biases unless that is asked for."""
     return ["fit", "--config", recipe, "--trainer.default_root_dir", folder, f"--loggers=[{loggers}]"]
-
-
-def shares(recipe: str) -> dict[str, Any]:
-    """Runs a few steps and the things that are done at intervals once; what these take of a run."""
-    given = yaml.safe_load(configs.find(recipe).read_text())
-    validation = given["trainer"]["val_check_interval"]
-    pictures = given.get("image_grid", given.get("scatter"))["every_n_steps"]
-    every = {"validation": validation, "best": validation, "pictures": pictures, "components": 5000, "last": 1000}
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
-        at_the_end = [f"--{key}={STEPS}" for key in ("trainer.max_steps", "trainer.val_check_interval")]
-        at_the_end += [
-            f"--{key}.every_n_steps={STEPS}" for key in ("image_grid", "component_grid", "scatter", "last_checkpoint")
-        ]
-        watch = ["--trainer.profiler=benchmarks.costs.Actions", "--trainer.callbacks+=benchmarks.costs.Clock"]
-        ganzoo([*words(recipe, folder), *at_the_end, *watch])
-    seen = sys.modules["benchmarks.costs"].Actions.seconds
-
-    def last(*parts: str) -> float:
-        """The last time: the first step has a picture as well."""
-        return float(sum(each[-1] for name, each in seen.items() if all(part in name for part in parts)))
-
-    once = {
-        "validation": seen["validation"][-1],
-        "best": last("BestCheckpoint", "on_validation_end"),
-        "pictures": last("ImageGrid", "on_train_batch_end") + last("Scatter", "on_train_batch_end"),
-        "components": last("ComponentGrid", "on_train_batch_end"),
-        "last": last("LastCheckpoint", "on_train_batch_end"),
-    }
-    step = float(np.median([after - before for before, after in pairwise(seen["begin"][1:])]))
-    per_step = {name: once[name] / every[name] for name in once}
-    whole = step + sum(per_step.values())
-    told = {f"{name}_share": round(value / whole, 4) for name, value in per_step.items()}
-    seconds = {f"{name}_s": round(value, 3) for name, value in once.items()}
-    return {"recipe": recipe, "step_s": round(step, 4)} | seconds | told | {"share": round(1 - step / whole, 4)}
 
 
 def peak_kb(*arguments: str) -> int:
@@ -196,7 +117,7 @@ def scores(rounds: int) -> dict[str, Any]:
 def main() -> None:
     """Measures what is asked for, and prints it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("shares", "memory", "start", "scores", "product", "bare"))
+    parser.add_argument("what", choices=("memory", "start", "scores", "product", "bare"))
     parser.add_argument("--recipe", nargs="+", default=["gan_mlp_mnist"])
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
@@ -209,8 +130,7 @@ def main() -> None:
             (run_product if given.what == "product" else run_bare)(recipe)
             print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         else:
-            measure = {"shares": shares, "memory": memory, "start": lambda name: start(name, given.rounds)}
-            print(json.dumps(measure[given.what](recipe)), flush=True)
+            print(json.dumps(memory(recipe) if given.what == "memory" else start(recipe, given.rounds)), flush=True)
 
 
 if __name__ == "__main__":

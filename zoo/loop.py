@@ -1,10 +1,10 @@
-"""The loop that all models share: who moves, what is counted, drawn and logged.
+"""The loop that all models share: who moves, what is counted and drawn.
 
 Shapes: images [N, C, H, W] in [-1, 1]; latents [N, D]; critic outputs [N].
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import torch
@@ -12,19 +12,16 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from zoo.compiled import Graphs
+from zoo.optimizers import decayed
 from zoo.randomness import run_seed, seed_draws
-from zoo.sampling import GenerativeModule, evaluating, images_of
+from zoo.recording import RecordingModule
+from zoo.sampling import evaluating, images_of
 from zoo.schedules import Schedule
 
 CRITIC, GENERATOR = 0, 1  # the order of the optimizers
 
 
-def decayed(step: int, begin: int, end: int) -> float:
-    """1 up to step `begin`, 0 from `end` on, linear between."""
-    return min(max((end - step) / (end - begin), 0.0), 1.0)
-
-
-class AdversarialLoop(GenerativeModule):
+class AdversarialLoop(RecordingModule):
     """Two players, one optimizer each, and a schedule that says who moves.
 
     One training step is one round of the schedule. For `alternate` that is one generator iteration: `critic_steps`
@@ -44,8 +41,6 @@ class AdversarialLoop(GenerativeModule):
     def __init__(self) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.portion = 0
-        self.observed: dict[str, Tensor] = {}
         self.compiled: Graphs | None = None
 
     @abstractmethod
@@ -203,34 +198,3 @@ class AdversarialLoop(GenerativeModule):
         if self.compiled:
             optimizer.zero_grad()  # gradients in a CUDA graph's memory: the next one to run writes there
         return torch.stack(paid).sum() if len(paid) > 1 else paid[0]
-
-    @property
-    def is_logged_step(self) -> bool:
-        """Whether losses are logged at this step, one in `trainer.log_every_n_steps` and the last."""
-        every = int(getattr(self.trainer, "log_every_n_steps", 50))
-        return every > 0 and (self.global_step % every == 0 or self.global_step == self.trainer.max_steps)
-
-    def observe(self, **values: Tensor) -> None:
-        """Keeps values of this step, as tensors: nothing waits for the device until a step is logged.
-
-        What is observed for each portion of a batch is averaged.
-        """
-        for name, value in values.items():
-            value = value.detach()
-            self.observed[name] = (
-                torch.lerp(self.observed[name], value, 1 / (self.portion + 1)) if self.portion else value
-            )
-
-    def record(self, values: Mapping[str, Tensor | float]) -> None:
-        """Logs values at x = global_step, the rounds made, to every logger, bar and monitor.
-
-        `self.log` would count x from 0, and log again what was logged once (at every logged step until the epoch ends).
-        """
-        tensors = {name: value.detach().float() for name, value in values.items() if isinstance(value, Tensor)}
-        numbers: dict[str, Any] = {}
-        if tensors:
-            numbers = dict(zip(tensors, torch.stack([*tensors.values()]).tolist(), strict=True))
-        for logger in self.trainer.loggers:
-            logger.log_metrics({name: numbers.get(name, value) for name, value in values.items()}, self.global_step)
-            logger.save()  # a file's own rhythm looks at step + 1
-        self.trainer.callback_metrics.update({name: torch.as_tensor(value) for name, value in values.items()})

@@ -124,3 +124,8 @@ def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter])
     if "betas" in options:
         options["betas"] = tuple(float(beta) for beta in options["betas"])  # torch 2.15 refuses a mix of int and float
     return torch.optim.Adam(parameters, fused=fused, **options)
+
+
+def decayed(step: int, begin: int, end: int) -> float:
+    """A share of the learning rate: 1 up to step `begin`, 0 from `end` on, linear between."""
+    return min(max((end - step) / (end - begin), 0.0), 1.0)
