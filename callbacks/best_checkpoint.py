@@ -7,7 +7,9 @@ from typing import Literal
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
 
+from callbacks.last_checkpoint import are_finite
 from callbacks.scores import Scores
 from zoo.evaluation import KEYS, METRICS
 
@@ -15,7 +17,8 @@ from zoo.evaluation import KEYS, METRICS
 class BestCheckpoint(ModelCheckpoint):
     """Keeps `checkpoints/best.ckpt` under the trainer's default_root_dir.
 
-    It saves at the end of a validation only, when the score is that of these very weights.
+    It saves at the end of a validation only, when the score is that of these very weights; never a state whose score
+    is nan or was not computed, or whose weights are not finite.
 
     Args:
         monitor: a score that validation logs.
@@ -41,6 +44,12 @@ class BestCheckpoint(ModelCheckpoint):
                 if isinstance(scores, Scores):
                     self.check(scores)
         super().setup(trainer, pl_module, stage)
+
+    def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
+        """Whether this state is the best: ModelCheckpoint would take the first one, whatever it is."""
+        if current is None or current.isnan() or not are_finite(trainer.lightning_module):
+            return False
+        return super().check_monitor_top_k(trainer, current)
 
     def check(self, scores: Scores) -> None:
         """Raises MisconfigurationException for a score that validation will not log, before anything is trained."""

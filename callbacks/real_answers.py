@@ -6,7 +6,9 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from lightning.pytorch import Trainer
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -27,10 +29,10 @@ class RealAnswers:
     Args:
         images: the split, uint8 [N, C, H, W].
         scorer: who is asked.
-        share: what else decides which images are in a batch, the rank of this process for one.
+        share: what else decides on a batch and the answers for it: the rank of this process, the dtype, ...
     """
 
-    def __init__(self, images: Tensor, scorer: Scorer, share: Sequence[int]) -> None:
+    def __init__(self, images: Tensor, scorer: Scorer, share: Sequence[int | str]) -> None:
         digest = hashlib.sha256(repr((*images.shape, *share, scorer.image_shape)).encode())
         for part in (images, *scorer.state_dict().values()):
             digest.update(part.cpu().contiguous().numpy())
@@ -65,6 +67,15 @@ class RealAnswers:
             with suppress(OSError):
                 partial.unlink()
             log.info("%s: %s; the next run will ask the scorer again", self.path.parent, error.strerror)
+
+
+def real_images(trainer: Trainer, stage: str) -> Any:
+    """The data module's split of that name; for the `ceiling` training images, unused ones if there are any.
+
+    (images uint8 [N, C, H, W], labels int64 [N]), or None.
+    """
+    splits = getattr(getattr(trainer, "datamodule", None), "splits", {})
+    return splits.get("unused", splits.get("train")) if stage == "ceiling" else splits.get(stage)
 
 
 def cache_folder() -> Path:

@@ -2,13 +2,23 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers import Logger, WandbLogger
 
 Result = dict[str, Any]
 """checkpoint, step, samples, scorer, and under `scores` for each score what is `generated` and `real`."""
+
+
+def publish(result: Result, folder: Path, loggers: Sequence[Logger]) -> None:
+    """Writes `scores.json` into a run's folder, prints the table, and logs it as a row where there is a dashboard."""
+    write(folder / "scores.json", result)
+    show(result)
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            log_row(logger, result, folder / "samples" / "test.png")
 
 
 def show(result: Result) -> None:

@@ -1,5 +1,6 @@
 """Scores of the generator on held-out images, beside what real images get."""
 
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,15 +8,18 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
 from callbacks import score_table
 from callbacks.image_grid import from_bytes
-from callbacks.real_answers import RealAnswers
+from callbacks.monitors import check_interval, check_monitors
+from callbacks.real_answers import RealAnswers, real_images
 from callbacks.scatter import Scatter
 from zoo.evaluation import METRICS, Evaluation, MetricName
+from zoo.sampling import images_of
 from zoo.scorers import INDEX, Scorer, load_scorer
+
+log = logging.getLogger("lightning.pytorch.ganzoo")
 
 
 class Scores(Callback):
@@ -54,11 +58,16 @@ class Scores(Callback):
         self.real: dict[str, float] = {}
         self.enough_real = True
         self.samples = 0
+        self.predicted = torch.zeros(0)
+        self.real_classes = 0  # that the scorer found among the real images of the last validation
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Loads the scorer: one that is missing shall not be missed after hours. What it said of other data goes."""
         if stage == "predict":
             return
+        if stage == "fit":
+            check_monitors(trainer)
+            check_interval(trainer, self.every_n_steps or 0)
         name = self.scorer_name
         if name is None:
             name = getattr(getattr(trainer, "datamodule", None), "scorer", None)
@@ -69,6 +78,7 @@ class Scores(Callback):
     def begin(self, pl_module: LightningModule) -> None:
         """Forgets the last evaluation."""
         self.samples = 0
+        self.predicted = torch.zeros(self.scorer.num_classes if self.scorer else 0, device=pl_module.device)
         for evaluation in (self.generated, self.ceiling, self.pixels):
             evaluation.to(pl_module.device).reset()
 
@@ -85,12 +95,15 @@ class Scores(Callback):
 
     def score(self, stage: str, trainer: Trainer, outputs: Tensor, batch: Any, batch_idx: int) -> Tensor:
         """Adds a batch and the fakes made for it; returns the real images that were still wanted."""
-        wanted = max(0, -(-self.num_samples // trainer.world_size) - self.samples)
-        real: Tensor = batch[0][:wanted]
-        answers = self.answers(stage, trainer, len(batch[0]))
+        mine = len(range(trainer.global_rank, self.num_samples, trainer.world_size))
+        wanted = max(0, mine - self.samples)
+        real = images_of(batch)[:wanted]
+        answers = self.answers(stage, trainer, len(images_of(batch)))
         scored = self.now.update_real(real, answers.get(batch_idx) if answers else None)
         if answers and scored is not None:
             answers.add(batch_idx, scored)
+        if scored is not None:
+            self.predicted.index_fill_(0, scored.logits.argmax(dim=1), 1.0)
         self.now.update_fake(outputs[: len(real)])
         return real
 
@@ -98,7 +111,9 @@ class Scores(Callback):
         """What is known of the split's images: ours, which come in one order. None for another data module's."""
         split = real_images(trainer, stage)
         if stage not in self.known and split is not None and self.now.scorer is not None:
-            share = [trainer.global_rank, trainer.world_size, batch_size, self.num_samples]
+            model = trainer.lightning_module  # bfloat16 rounds what the scorer sees, a device its products
+            share: list[int | str] = [trainer.global_rank, trainer.world_size, batch_size, self.num_samples]
+            share += [str(model.dtype), model.device.type]
             if stage == "ceiling":  # whose images are as many as those of the test
                 share.append(len(trainer.datamodule.splits["test"].images))  # type: ignore[attr-defined]
             self.known[stage] = RealAnswers(split.images, self.now.scorer, share)
@@ -111,10 +126,11 @@ class Scores(Callback):
         self.samples += len(self.score("val", trainer, outputs, batch, batch_idx))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Logs the scores; a ModelCheckpoint may monitor any."""
+        """Logs the scores; a ModelCheckpoint that saves after validations may monitor any."""
         if not self.samples:
             return
         self.keep_answers()
+        self.real_classes = int((trainer.strategy.reduce(self.predicted, reduce_op="sum") > 0).sum())
         scores = self.now.compute()
         if self.now is self.pixels and self.scorer is not None:
             missing = (key for name in METRICS if name in self.metrics for key in METRICS[name])
@@ -139,7 +155,7 @@ class Scores(Callback):
             if self.enough_real:
                 answers = self.known.get("test")
                 self.ceiling.update_real(real, answers.get(batch_idx) if answers else None)
-                answers = self.answers("ceiling", trainer, len(batch[0]))
+                answers = self.answers("ceiling", trainer, len(images_of(batch)))
                 images = from_bytes(train.images[order[place]])
                 scored = self.ceiling.update_fake(images, answers.get(batch_idx) if answers else None)
                 if answers and scored is not None:
@@ -154,7 +170,10 @@ class Scores(Callback):
         scores = {f"test/{name}": value for name, value in self.generated.compute().items()}
         pl_module.log_dict(scores, sync_dist=True)
         real = self.ceiling.compute()  # on every rank
-        self.real = real if self.enough_real else {}  # a few images, repeated, would be no aim
+        known = real_images(trainer, "ceiling") is not None
+        if known and not self.enough_real:
+            log.warning("No scores of real images: there are fewer to train on than are scored, and none is repeated")
+        self.real = real if known and self.enough_real else {}
         samples = torch.tensor(float(self.samples), device=pl_module.device)
         self.samples = int(trainer.strategy.reduce(samples, reduce_op="sum"))
 
@@ -171,21 +190,7 @@ class Scores(Callback):
         step, scorer = pl_module.trained_steps, self.scorer.name if self.scorer else None
         checkpoint = str(trainer.ckpt_path) if trainer.ckpt_path else None
         result = {"checkpoint": checkpoint, "step": step, "samples": self.samples, "scorer": scorer, "scores": scores}
-        folder = Path(trainer.default_root_dir)
-        score_table.write(folder / "scores.json", result)
-        score_table.show(result)
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                score_table.log_row(logger, result, folder / "samples" / "test.png")
-
-
-def real_images(trainer: Trainer, stage: str) -> Any:
-    """The data module's split of that name; for the `ceiling` training images, unused ones if there are any.
-
-    (images uint8 [N, C, H, W], labels int64 [N]), or None.
-    """
-    splits = getattr(getattr(trainer, "datamodule", None), "splits", {})
-    return splits.get("unused", splits.get("train")) if stage == "ceiling" else splits.get(stage)
+        score_table.publish(result, Path(trainer.default_root_dir), trainer.loggers)
 
 
 def coverage_of_real(trainer: Trainer) -> dict[str, float]:

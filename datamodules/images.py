@@ -170,7 +170,9 @@ class ImageDataModule(LightningDataModule):
         return self.ordered_loader(self.splits["val"])
 
     def test_dataloader(self) -> DataLoader[Images]:
-        """Held-out images that are looked at last."""
+        """Held-out images that are looked at last. Raises MisconfigurationException where there are none."""
+        if not len(self.splits["test"].images):
+            raise MisconfigurationException(f"{type(self).__name__}: there are no test images; hold some of them out")
         return self.ordered_loader(self.splits["test"])
 
     def predict_dataloader(self) -> DataLoader[Tensor]:

@@ -4,62 +4,18 @@ import logging
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
-from torch import nn
 
 import zoo
 from callbacks import BestCheckpoint, Guard, LastCheckpoint, Scores
 from callbacks.guard import GuardError
-from datamodules import DigitsDataModule
+from guarded import SMALL, fit, warnings_of
 
 STILL = {"name": "sgd", "lr": 0.0}
 BLAST = {"name": "sgd", "lr": 1e30}
-SMALL = {"generator_options": {"hidden": [16]}, "critic_options": {"hidden": [16]}, "latent_dim": 4}
-
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers",
     "ignore:You defined a `validation_step` but have no `val_dataloader`",
 )
-
-
-def fit(folder, model, *callbacks, steps=12, **options):
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=1,
-        default_root_dir=folder,
-        max_steps=steps,
-        logger=False,
-        enable_checkpointing=any(isinstance(each, LastCheckpoint | BestCheckpoint) for each in callbacks),
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        callbacks=[*callbacks],
-        **{"log_every_n_steps": 1, "val_check_interval": 4, "check_val_every_n_epoch": None} | options,
-    )
-    trainer.fit(model, DigitsDataModule(batch_size=20))
-    return trainer
-
-
-def warnings_of(caplog):
-    return [record.getMessage() for record in caplog.records if record.getMessage().startswith("Guard")]
-
-
-class Constant(nn.Module):
-    """A generator that has one image."""
-
-    def __init__(self):
-        super().__init__()
-        self.image = nn.Parameter(torch.zeros(1, 8, 8))
-
-    def forward(self, latents):
-        """The same for all."""
-        return self.image.expand(len(latents), 1, 8, 8).tanh()
-
-
-def collapsed():
-    model = zoo.GAN(image_shape=(1, 8, 8), **SMALL)
-    model.generator = Constant()
-    return model
 
 
 @pytest.mark.parametrize("stop", [True, False])
@@ -70,7 +26,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_or_is_told_once(tmp_path, caplo
             fit(tmp_path, model, Guard(), limit_val_batches=0)
         assert len(warnings_of(caplog)) == 1
         return
-    with pytest.raises(GuardError, match=r"step \d+: .*(nan|inf|not finite).*there is no last.ckpt yet"):
+    with pytest.raises(GuardError, match=r"step \d+: .*(nan|inf|not finite).*no checkpoint was kept"):
         fit(tmp_path, model, Guard(stop=True), limit_val_batches=0)
 
 
@@ -98,29 +54,6 @@ def test_weights_that_are_not_finite_are_never_saved_guard_or_not(tmp_path, capl
     assert not all(weight.isfinite().all() for weight in model.parameters())
     assert not (tmp_path / "checkpoints").exists()
     assert any("last.ckpt is left as it is" in record.getMessage() for record in caplog.records)
-
-
-def test_a_collapsed_generator_is_seen_by_its_variety_and_its_classes(tmp_path, caplog):
-    with caplog.at_level(logging.WARNING):
-        fit(tmp_path, collapsed(), Scores(scorer="digits"), Guard())
-    told = warnings_of(caplog)
-    assert any("samples vary" in line for line in told)
-    assert any("of 10 classes only" in line for line in told)
-    assert any("recall is" in line for line in told)
-    assert all("step 8" in line for line in told)  # the second validation, once
-    with pytest.raises(GuardError, match=r"the generator has collapsed.*there is no best\.ckpt yet"):
-        fit(tmp_path, collapsed(), Guard(stop=True))
-    with pytest.raises(GuardError, match=r"collapsed.*the best checkpoint is .*best\.ckpt"):
-        fit(tmp_path, collapsed(), Scores(scorer="digits"), BestCheckpoint("val/fid"), Guard(stop=True))
-
-
-@pytest.mark.parametrize(("every", "told"), [(4, 8), (8, 16)])
-def test_a_validation_without_scores_is_no_sign_of_health(every, told, tmp_path, caplog):
-    """Validations at 4, 8, 12, 16, scored at each or at 8 and 16."""
-    with caplog.at_level(logging.WARNING):
-        fit(tmp_path, collapsed(), Scores(scorer="digits", every_n_steps=every), Guard(min_variety=0), steps=16)
-    assert len(warnings_of(caplog)) == 2  # classes, recall
-    assert all(f"step {told}:" in line for line in warnings_of(caplog))
 
 
 def test_a_critic_that_stands_still_is_seen(tmp_path):
@@ -160,8 +93,23 @@ def test_a_healthy_run_raises_no_alarm(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    "options", [{"min_recall": 2.0}, {"min_classes": -1}, {"min_variety": float("nan")}, {"patience": 0}]
+    "options", [{"min_recall": 2.0}, {"min_classes": -1}, {"min_variety": float("nan")}, {"patience": 0}, {"grace": -1}]
 )
 def test_bounds_that_cannot_be_are_named(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         Guard(**options)
+
+
+def test_weights_are_looked_at_where_nothing_is_logged(tmp_path):
+    model = zoo.GAN(image_shape=(1, 8, 8), **SMALL, critic_optimizer=BLAST)
+    with pytest.raises(GuardError, match=r"step 4: the critic has weights that are not finite"):
+        fit(tmp_path, model, Guard(stop=True), log_every_n_steps=0)
+
+
+def test_the_best_checkpoint_has_a_score_and_finite_weights(tmp_path):
+    model = zoo.GAN(image_shape=(1, 8, 8), **SMALL, critic_optimizer=BLAST)
+    fit(tmp_path, model, Scores(scorer="digits"), BestCheckpoint("val/fid"))
+    assert not (tmp_path / "checkpoints").exists()
+    model = zoo.GAN(image_shape=(1, 8, 8), **SMALL)
+    fit(tmp_path, model, Scores(scorer="digits", every_n_steps=8), BestCheckpoint("val/fid"))
+    assert torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["global_step"] == 8

@@ -58,7 +58,8 @@ class PrecisionRecall(Metric):
         # a point's nearest in its own set is itself: the k-th other one is number k + 1
         nearest = [squared_distances(part, region).topk(self.k + 1, largest=False) for part in region.split(self.block)]
         radius = torch.cat([found.values[:, -1] for found in nearest])
-        radius *= 1 + 1e-9  # who is exactly as far is within, whatever was rounded
+        # who is exactly as far is within, whatever was rounded: of a copy's distance, 0, nothing but rounding is left
+        radius = radius.clamp(min=0) * (1 + 1e-9) + 1e-12 * region.square().sum(dim=1).max()
         within = [(squared_distances(part, region) <= radius).any(dim=1) for part in points.split(self.block)]
         return torch.cat(within).double().mean()
 

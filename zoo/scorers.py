@@ -112,6 +112,8 @@ def load_shipped(name: str, path: Path, entry: dict[str, Any]) -> Scorer:
 
 def load_checkpoint(path: Path) -> Scorer:
     """The Classifier whose training saved the checkpoint `path`; its path is its name."""
+    if path.suffix == ".safetensors":
+        raise ScorerError(f"{path}: such files ship with the zoo; for your own: ganzoo scorer --out NAME.ckpt")
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         kind = saved["model_class"]

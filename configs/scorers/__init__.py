@@ -60,7 +60,7 @@ def train(
         lr: see Classifier.
 
     Raises:
-        ValueError: `out` is neither, or `epochs` none.
+        ValueError: `out` is neither, `epochs` none, or the data has nothing to fetch, or one class.
         OSError: `out` cannot be written.
         DataError: the data is not there, or not what it should be.
     """
@@ -68,11 +68,15 @@ def train(
         raise ValueError(f"--out must end in .ckpt or .safetensors, got {out}")
     if epochs < 1:
         raise ValueError(f"--epochs must be at least 1, got {epochs}")
+    if download and data not in ("mnist", "flowers"):
+        raise ValueError(f"--download is for mnist and flowers: {data} is on this machine or nowhere")
     out.parent.mkdir(parents=True, exist_ok=True)  # before an hour of training
     partial = out.with_suffix(f".part{out.suffix}")
     given = {"flip": flip, "image_size": image_size, "data_dir": data_dir, "download": download}
     options: dict[str, Any] = {"batch_size": batch_size} | {name: value for name, value in given.items() if value}
     images: ImageDataModule = KNOWN[data](**options) if data in KNOWN else FolderDataModule(data, **options)
+    if images.num_classes < 2:
+        raise ValueError(f"--data {data}: images of one class only, a scorer tells classes apart: a folder for each")
     seed_everything(seed)
     shape: dict[str, Any] = {"image_shape": list(images.image_shape), "num_classes": images.num_classes}
     shape |= {"width": width, "max_width": max_width, "stages": stages}
