@@ -17,6 +17,7 @@ import cli
 import configs
 from configs import scorers
 from configs.scorers import train
+from small_data import write_images
 from zoo.classifier import Classifier, distorted
 from zoo.scorers import INDEX, load_scorer
 
@@ -118,17 +119,20 @@ def test_training_learns_digits_and_writes_a_scorer(suffix, tmp_path, monkeypatc
         (["-c", "digits", "--out=new.ckpt", "--epochs=0"], 2, "--epochs must be at least 1, got 0"),
         (["--config=digits", "--out=new.ckpt", "--data=nix"], 1, "nix: No such file or directory; set --data to"),
         (["--config=digits", "--out=new.ckpt", "--batch_size=5000"], 2, "lower --batch_size"),
+        (["--config=digits", "--out=new.ckpt", "--download=true"], 2, "--download is for mnist and flowers"),
+        (["--data=flat", "--out=new.ckpt", "--image_size=8"], 2, "--data flat: images of one class only"),
     ],
 )
 def test_a_wrong_word_of_the_command_is_one_line(words, status, told, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("no folder")
+    write_images(tmp_path / "flat")
     with pytest.raises(SystemExit) as end:
         cli.main(["scorer", *words])
     assert end.value.code == status
     (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("ganzoo: error:"))
     assert told in line
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "flat"]
 
 
 def test_a_training_that_is_told_to_end_is_not_done(tmp_path, monkeypatch):

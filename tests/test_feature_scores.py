@@ -152,6 +152,16 @@ def test_precision_and_recall_equal_all_distances_at_once(block):
     assert precision_recall(real + 1000, fake + 1000, block=block) == expected  # far from the origin
 
 
+@pytest.mark.parametrize(("rows", "width", "copies"), [(201, 64, 5), (20, 2048, 5), (100, 512, 10)])
+def test_copies_lie_among_each_other(rows, width, copies):
+    """Where a point has k copies its radius is 0, and of their distances nothing is left but rounding."""
+    base = draw(rows, width)
+    many = base.repeat(copies, 1)
+    shuffled = many[torch.randperm(len(many), generator=torch.Generator().manual_seed(0))]
+    assert precision_recall(many, shuffled, block=97) == (1, 1)
+    assert precision_recall(base[:8], base[:1].repeat(20, 1))[1] == 1 / 8
+
+
 def test_precision_and_recall_of_too_few():
     precision, recall = precision_recall(draw(3, 2), draw(5, 2))
     assert math.isnan(precision)

@@ -151,6 +151,9 @@ def test_other_checkpoints_are_refused(tmp_path):
     torch.save({"model_class": "Classifier", "code": nn.ReLU()}, path)  # needs more than weights_only allows
     with pytest.raises(ScorerError, match="no Classifier's checkpoint"):
         load_scorer(str(path))
+    (tmp_path / "mine.safetensors").touch()
+    with pytest.raises(ScorerError, match=r"mine\.safetensors: such files ship with the zoo"):
+        load_scorer(str(tmp_path / "mine.safetensors"))
     path.write_text("no checkpoint")
     with pytest.raises(ScorerError, match="no Classifier's checkpoint"):
         load_scorer(str(path))

@@ -106,7 +106,7 @@ def test_a_validation_logs_what_was_asked_for(tmp_path):
 
 
 def test_no_more_samples_than_asked_for_and_no_stale_score(tmp_path):
-    callback = Scores(num_samples=100, every_n_steps=3)
+    callback = Scores(num_samples=100, every_n_steps=8)
     metrics = run(tmp_path, callback, "fit", DigitsDataModule(batch_size=64)).callback_metrics
     assert callback.samples == 100
     assert metrics["val/sliced_wasserstein"] > 0
