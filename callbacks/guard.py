@@ -28,7 +28,7 @@ class Guard(Callback):
     After validations: weights again; and, twice in a row, a critic that gives all images the same output, fewer classes
     or less recall than a bound, or samples that hardly differ from each other. Scores that were not computed neither
     count nor break the row. A generator that has just begun has no variety either: what has never been over its bound
-    counts from step `grace` on.
+    counts from step `grace` on, or from the middle of a shorter run.
 
     A run that is stopped keeps the checkpoints it has, or gets one. What is not finite is never saved: see
     `LastCheckpoint`, `BestCheckpoint`. A collapse is certain only at its second validation, when the last checkpoint
@@ -142,8 +142,8 @@ class Guard(Callback):
         told = self.symptoms(trainer)
         sick = {kind for kind, symptom in told.items() if symptom}
         self.healthy |= told.keys() - sick
-        ready = self.healthy | {"constant"} if trainer.global_step < self.grace else sick
-        certain = sick & ready
+        grace = min(self.grace, trainer.max_steps // 2) if trainer.max_steps > 0 else self.grace
+        certain = sick & (self.healthy | {"constant"}) if trainer.global_step < grace else sick
         for kind in sorted(certain & self.suspected):
             self.report(trainer, kind, told[kind], "best")
         self.suspected = certain | (self.suspected - told.keys())

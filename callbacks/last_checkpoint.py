@@ -28,7 +28,7 @@ class LastCheckpoint(Checkpoint):
 
     def __init__(self, every_n_steps: int = 1000) -> None:
         if every_n_steps < 1:
-            raise ValueError(f"every_n_steps must be at least 1, got {every_n_steps}")
+            raise ValueError(f"{type(self).__name__}: every_n_steps must be at least 1, got {every_n_steps}")
         self.every_n_steps = every_n_steps
         self.saved_step = -1
 

@@ -32,7 +32,7 @@ class Pictures(Callback):
 
     def __init__(self, every_n_steps: int = 500, gif: bool = True, seed: int = 0) -> None:
         if every_n_steps < 1:
-            raise ValueError(f"every_n_steps must be at least 1, got {every_n_steps}")
+            raise ValueError(f"{type(self).__name__}: every_n_steps must be at least 1, got {every_n_steps}")
         self.every_n_steps, self.gif, self.seed = every_n_steps, gif, seed
         self.drawn_step = -1
         self.drawn: list[Path] = []

@@ -5,7 +5,6 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -14,6 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from zoo.classifier import Scored
+from zoo.kept import cache_folder
 from zoo.scorers import Scorer
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
@@ -36,11 +36,12 @@ class RealAnswers:
         digest = hashlib.sha256(repr((*images.shape, *share, scorer.image_shape)).encode())
         for part in (images, *scorer.state_dict().values()):
             digest.update(part.cpu().contiguous().numpy())
-        self.path = cache_folder() / f"{digest.hexdigest()}.safetensors"
+        folder = cache_folder()
+        self.path = folder / f"{digest.hexdigest()}.safetensors" if folder else None
         self.kept: dict[str, Tensor] = {}
         self.is_new = False
         with suppress(OSError, SafetensorError):  # not there, or not whole: the scorer is asked
-            self.kept = load(self.path.read_bytes())
+            self.kept = load(self.path.read_bytes()) if self.path else {}
 
     def get(self, batch: int) -> Scored | None:
         """The answers for a batch, None if they are not known."""
@@ -55,7 +56,7 @@ class RealAnswers:
 
     def save(self) -> None:
         """Writes what is new."""
-        if not self.is_new:
+        if not self.is_new or self.path is None:
             return
         self.is_new = False
         partial = self.path.with_suffix(f".{os.getpid()}.part")
@@ -76,8 +77,3 @@ def real_images(trainer: Trainer, stage: str) -> Any:
     """
     splits = getattr(getattr(trainer, "datamodule", None), "splits", {})
     return splits.get("unused", splits.get("train")) if stage == "ceiling" else splits.get(stage)
-
-
-def cache_folder() -> Path:
-    """Where what can be computed again is kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganzoo"

@@ -48,7 +48,7 @@ class Scores(Callback):
     ) -> None:
         for name, value in (("num_samples", num_samples), ("every_n_steps", every_n_steps)):
             if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+                raise ValueError(f"Scores: {name} must be at least 1, got {value}")
         self.num_samples, self.every_n_steps, self.scorer_name = num_samples, every_n_steps, scorer
         self.scorer: Scorer | None = None
         self.metrics = metrics

@@ -78,6 +78,8 @@ class ZooCLI(LightningCLI):
         """Settles where the run goes."""
         config = self.config[self.subcommand]
         config.name = config.name or run_name(config)
+        if Path(config.name).is_absolute() or ".." in Path(config.name).parts:
+            self.parser.error(f"--name {config.name}: a name, the folder of the recipe's runs under runs/")
         config.weights_only = True  # nothing of ours needs pickle
         if self.subcommand == "test":
             config.verbose = False  # Scores prints its own table, with the real data's scores

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from lightning.pytorch.cli import LightningArgumentParser
 
-IRRELEVANT = re.compile(r"NoneType|Expected a path|Does not validate against any")
+IRRELEVANT = re.compile(r"^Expected a (<class 'NoneType'>|path)|^Does not validate against any")
 
 
 class Parser(LightningArgumentParser):
@@ -21,6 +21,8 @@ class Parser(LightningArgumentParser):
         head, *branches = re.split(r"\n\s*- ", problem)
         causes = [branch for branch in branches if not IRRELEVANT.search(branch)]
         told = [head.split("\n")[0], "; ".join(causes), *given.split("\n")[1:]] if causes else [str(message)]
+        if causes and "Namespace(" in given:  # a class and all it was given: the cause names what is wrong
+            told = causes
         fail(2, " ".join([*told, f"({self.advice})"]))
 
 

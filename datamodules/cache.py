@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import os
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,13 +13,13 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from datamodules.archive import partial_path
+from zoo.kept import cache_folder
 
 
 def cache_folders(data_dir: Path) -> list[Path]:
     """Where caches may be: `.ganzoo-cache` in the data folder, then `ganzoo` in $XDG_CACHE_HOME or ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    shared = [Path(base) / "ganzoo"] if os.path.isabs(base) else []  # "~" stays where there is no home
-    return [data_dir / ".ganzoo-cache", *shared]
+    shared = cache_folder()
+    return [data_dir / ".ganzoo-cache", *([shared] if shared else [])]
 
 
 def fingerprint(files: Sequence[Path], folder: Path, *settings: object) -> str:

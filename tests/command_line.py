@@ -15,6 +15,7 @@ def error(capsys, *words):
     lines = capsys.readouterr().err.strip().splitlines()
     assert not any(line.startswith("Traceback") for line in lines)
     assert sum("error:" in line for line in lines) == 1
+    assert "Namespace(" not in lines[-1]
     return stop.value.code, lines[-1]
 
 

@@ -4,6 +4,7 @@ import json
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -212,6 +213,7 @@ def test_list_takes_no_other_word(capsys):
 
 
 @pytest.mark.slow
-def test_the_command_is_installed():
-    rows = subprocess.run([sys.executable, "-m", "cli", "list", "--json"], capture_output=True, check=True).stdout
+def test_the_command_is_installed(tmp_path):
+    command = Path(sys.executable).with_name("ganzoo")
+    rows = subprocess.run([command, "list", "--json"], capture_output=True, check=True, cwd=tmp_path).stdout
     assert [row["name"] for row in json.loads(rows)] == NAMES

@@ -12,6 +12,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from zoo.compiled import Graphs
+from zoo.errors import BatchError
 from zoo.optimizers import decayed
 from zoo.randomness import run_seed, seed_draws
 from zoo.recording import RecordingModule
@@ -119,12 +120,12 @@ class AdversarialLoop(RecordingModule):
         """The batch's images, cut into one equal part for each critic update."""
         images = images_of(batch)
         if tuple(images.shape[1:]) != tuple(self.image_shape):
-            raise ValueError(
+            raise BatchError(
                 f"the model is for images of shape {tuple(self.image_shape)}, the batch has {tuple(images.shape[1:])}: "
                 "give the model image_shape=data.image_shape"
             )
         if not images.is_floating_point() or len(images) % (self.critic_steps * self.accumulate):
-            raise ValueError(
+            raise BatchError(
                 f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={self.critic_steps} x "
                 f"accumulate={self.accumulate} of them; got {len(images)} of dtype {images.dtype}"
             )

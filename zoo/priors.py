@@ -10,6 +10,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from zoo.errors import BatchError
+
 
 class Prior(nn.Module):
     """Base of all priors over latents of `dim` numbers."""
@@ -112,7 +114,7 @@ class GaussianMixture(Prior):
         if self.sampling == "random":
             return torch.randint(self.components, (n,), generator=generator, device=device).to(self.mu.device)
         if self.training and n % self.components:
-            raise ValueError(f"stratified sampling takes a multiple of components={self.components} latents, got {n}")
+            raise BatchError(f"stratified sampling takes a multiple of components={self.components} latents, got {n}")
         label, order = (torch.randperm(k, generator=generator, device=device) for k in (self.components, n))
         return label.to(slot)[slot[order.to(slot)]]
 

@@ -5,6 +5,7 @@ A generator maps latents [N, D] to images [N, C, H, W] in [-1, 1]; a critic maps
 """
 
 import inspect
+import warnings
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from torch import nn
@@ -57,9 +58,14 @@ def build(cls: type[Module], *arguments: Any, options: dict[str, Any]) -> Module
         if get_origin(hints[option]) is Literal and value not in get_args(hints[option]):
             raise ValueError(f"{cls.__name__}: {option} must be one of {get_args(hints[option])}, got {value!r}")
     try:
-        return cls(*arguments, **options)
-    except (TypeError, IndexError) as error:
-        raise ValueError(f"{cls.__name__} cannot be built with {options}: {error}") from error
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # which is an error below
+            module = cls(*arguments, **options)
+    except (TypeError, IndexError, RuntimeError) as error:
+        raise ValueError(f"{cls.__name__} cannot be built with {options}: {str(error).splitlines()[0]}") from error
+    if any(not weight.numel() for weight in module.parameters()):
+        raise ValueError(f"{cls.__name__}: a layer has no weights with {options}: widths must be at least 1")
+    return module
 
 
 def mixes_samples(network: nn.Module) -> bool:
