@@ -13,7 +13,8 @@ import configs
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-COMMANDS = [line for language, block in BLOCKS if not language for line in block.splitlines() if "ganzoo " in line]
+LINES = [line for language, block in BLOCKS if not language for line in block.replace("\\\n", "").splitlines()]
+COMMANDS = [line for line in LINES if "ganzoo " in line]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -35,13 +36,14 @@ def test_make_targets_exist():
 
 def test_python_runs(tmp_path, monkeypatch):
     (code,) = [block for language, block in BLOCKS if language == "python" and "Trainer(" in block]
-    assert len([line for line in code.splitlines() if line]) == 5
+    assert len([line for line in code.splitlines() if line]) == 9
     monkeypatch.chdir(tmp_path)
     shown = {}
     few = "max_steps=2, accelerator='cpu', devices=1, log_every_n_steps=1, enable_progress_bar=False"
-    exec(code.replace("max_steps=1000", few), shown)
-    (checkpoint,) = tmp_path.rglob("*.ckpt")
-    model = shown["WGANGP"].load_from_checkpoint(checkpoint)
+    exec(code.replace("max_steps=1000", few).replace("interval=1000", "interval=2"), shown)
+    told = "images = model.sample(64)  # [{}, {}, {}, {}] in [-1, 1]".format(*shown["images"].shape)
+    assert told in code
+    model = shown["WGANGP"].load_from_checkpoint(tmp_path / "digits.ckpt")
     assert model.trained_steps == 2
     assert model.sample(64).shape == (64, *shown["data"].image_shape)
 
