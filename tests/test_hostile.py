@@ -8,7 +8,6 @@ import struct
 import subprocess
 import sys
 import tarfile
-import time
 
 import numpy as np
 import pytest
@@ -204,8 +203,7 @@ def test_fuzzed_idx_files_are_read_or_refused(tmp_path):
     raw = mnist(tmp_path)
     good = {name: (raw / name).read_bytes() for name in NAMES}
     generator, outcomes = np.random.default_rng(0), set()
-    end = time.monotonic() + 3
-    while time.monotonic() < end:
+    for _ in range(300):
         name = NAMES[generator.integers(4)]
         (raw / name).write_bytes(mutated(good[name], generator))
         data = MNISTDataModule(data_dir=str(tmp_path / "data"), check_md5=False, val_size=4)
@@ -224,8 +222,7 @@ def test_fuzzed_images_are_read_or_refused(tmp_path):
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (20, 20, 3), np.uint8))
     kinds = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "bmp": "BMP", "webp": "WEBP", "tif": "TIFF"}
     generator, outcomes = np.random.default_rng(0), set()
-    end = time.monotonic() + 4
-    while time.monotonic() < end:
+    for _ in range(100):
         extension, kind = list(kinds.items())[generator.integers(len(kinds))]
         noise.save(buffer := io.BytesIO(), kind)
         file = tmp_path / "pictures" / "a" / f"fuzzed.{extension}"
