@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
@@ -16,9 +16,9 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import callbacks
 from callbacks.checkpoint_io import AtomicCheckpointIO
-from callbacks.pictures import Pictures
 from callbacks.run_folder import dashboard_id, find_checkpoint, log_file, new_run_folder
-from zoo import GAN, precision
+from configs.hooks import is_busy, silence
+from zoo import precision
 from zoo.checkpoints import differences, trained_steps
 from zoo.networks import count_parameters
 
@@ -30,9 +30,6 @@ CALLBACKS = (
     "SampleWriter", "BestCheckpoint", "LastCheckpoint",
 )  # fmt: skip
 
-EVERY_UPDATE = (
-    "on_train_batch_start", "on_train_batch_end", "on_before_backward", "on_after_backward", "on_before_optimizer_step",
-)  # fmt: skip
 PLAYERS = "generator", "critic", "prior"
 
 
@@ -201,25 +198,6 @@ class ZooCLI(LightningCLI):
         if self.trainer.is_global_zero:
             print(f"scores:      {self.run_dir / 'scores.json'}\nsample grid: {self.run_dir / 'samples' / 'test.png'}")
             print(f"run folder:  {self.run_dir}")
-
-
-def is_busy(callback: Callback, model: LightningModule, subcommand: str) -> bool:
-    """Whether a callback has something to do for this model; those of which we know nothing have."""
-    assert isinstance(model, GAN)
-    if isinstance(callback, Pictures):
-        return callback.draws(model)
-    if isinstance(callback, callbacks.SampleWriter):
-        return subcommand == "predict"
-    if isinstance(callback, callbacks.Compile):
-        return callback.losses
-    return not isinstance(callback, callbacks.GeneratorEMA) or callback.decay is not None
-
-
-def silence(callback: Callback) -> None:
-    """Takes the empty hooks of every update from a callback: Lightning calls what is callable, 5 us each time."""
-    for hook in EVERY_UPDATE:
-        if getattr(getattr(callback, hook), "__func__", None) is getattr(Callback, hook):
-            setattr(callback, hook, None)
 
 
 def snake_case(name: str) -> str:

@@ -12,7 +12,7 @@ from benchmarks.data import bytes_to_steps
 from benchmarks.loops import Bare, textbook
 from benchmarks.overhead import EmptyHooks, EveryStep
 from callbacks import Guard
-from configs.command import EVERY_UPDATE
+from configs.hooks import EVERY_UPDATE
 from small_models import CONV, MARKS, SEED, build, fit, loader, weights
 from zoo.networks.layers import DoubledConv2d, LeakyReLU
 from zoo.randomness import derive_seed

@@ -9,6 +9,7 @@ import pytest
 
 import cli
 import configs
+from zoo.evaluation import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -65,6 +66,12 @@ def test_the_classifiers_accuracies_are_those_of_the_index():
         places = len(percent.partition(".")[2].split()[0]) if "." in percent else 0
         assert f"{100 * index[name]['test_accuracy']:.{places}f} %" == percent
         assert percent in README.replace("\n", " ")
+
+
+def test_the_kept_scores_are_whole():
+    every = {"critic_gap"} | {key for keys in METRICS.values() for key in keys}
+    for file in (ROOT / "docs" / "scores").glob("*.json"):
+        assert json.loads(file.read_text())["scores"].keys() == every, file.name
 
 
 def test_the_scores_are_those_of_the_runs():
