@@ -27,8 +27,8 @@ class Guard(Callback):
     At logged steps: a loss or a weight that is not finite; a critic that takes steps and does not move, not by a bit.
     After validations: weights again; and, twice in a row, a critic that gives all images the same output, fewer classes
     or less recall than a bound, or samples that hardly differ from each other. Scores that were not computed neither
-    count nor break the row. A generator that has just begun has no variety either: what has never been over its bound
-    counts from step `grace` on, or from the middle of a shorter run.
+    count nor break the row. A generator that has just begun has no variety either, then some and none by turns: it is
+    judged from step `grace` on.
 
     A run that is stopped keeps the checkpoints it has, or gets one. What is not finite is never saved: see
     `LastCheckpoint`, `BestCheckpoint`. A collapse is certain only at its second validation, when the last checkpoint
@@ -42,7 +42,7 @@ class Guard(Callback):
         min_variety: bound on the pixels' variance over samples, as a share of that over real images.
         patience: logged steps in a row at which the critic moved nothing; those at which a schedule lets it rest don't
             count.
-        grace: steps that a generator has to find its variety.
+        grace: steps in which a generator may find its variety.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Guard(Callback):
         min_recall: float = 0.01,
         min_variety: float = 0.1,
         patience: int = 20,
-        grace: int = 5000,
+        grace: int = 3000,
     ) -> None:
         for name, value in (("min_classes", min_classes), ("min_recall", min_recall), ("min_variety", min_variety)):
             if not 0 <= value <= 1:
@@ -64,23 +64,22 @@ class Guard(Callback):
         self.patience, self.grace = patience, grace
         self.told: set[str] = set()
         self.suspected: set[str] = set()  # by the last validation that could tell
-        self.healthy: set[str] = set()  # at some validation
         self.critic, self.still, self.moved_step = torch.empty(0), 0, 0
         self.variety = Variety()
 
     def state_dict(self) -> dict[str, Any]:
         """What validations have told, for a checkpoint."""
-        return {"suspected": sorted(self.suspected), "healthy": sorted(self.healthy)}
+        return {"suspected": sorted(self.suspected)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Goes on from there."""
-        self.suspected, self.healthy = set(state_dict["suspected"]), set(state_dict["healthy"])
+        self.suspected = set(state_dict["suspected"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets an earlier run, unless this one resumes it."""
         self.told, self.critic, self.still, self.moved_step = set(), torch.empty(0), 0, trainer.global_step
         if trainer.ckpt_path is None:
-            self.suspected, self.healthy = set(), set()
+            self.suspected = set()
 
     # -- at logged steps --
 
@@ -141,12 +140,11 @@ class Guard(Callback):
         self.watch_weights(trainer, pl_module)
         told = self.symptoms(trainer)
         sick = {kind for kind, symptom in told.items() if symptom}
-        self.healthy |= told.keys() - sick
-        grace = min(self.grace, trainer.max_steps // 2) if trainer.max_steps > 0 else self.grace
-        certain = sick & (self.healthy | {"constant"}) if trainer.global_step < grace else sick
-        for kind in sorted(certain & self.suspected):
+        if trainer.global_step < self.grace:
+            sick &= {"constant"}
+        for kind in sorted(sick & self.suspected):
             self.report(trainer, kind, told[kind], "best")
-        self.suspected = certain | (self.suspected - told.keys())
+        self.suspected = sick | (self.suspected - told.keys())
 
     def symptoms(self, trainer: Trainer) -> dict[str, str]:
         """What this validation tells, by kind: "" where all is well; no kind of which it cannot tell."""

@@ -40,15 +40,12 @@ def test_a_validation_without_scores_is_no_sign_of_health(every, told, tmp_path,
     assert all(f"step {told}:" in line for line in warnings_of(caplog))
 
 
-@pytest.mark.parametrize(
-    ("grace", "steps", "told"), [(0, 16, 8), (4, 16, 8), (6, 16, 12), (10, 24, 16), (5000, 24, 16)]
-)
-def test_a_generator_has_the_grace_to_find_its_variety(grace, steps, told, tmp_path, caplog):
-    """Validations at 4, 8, 12, ...: the alarm is at the second that counts; in a short run the later half does."""
+@pytest.mark.parametrize(("grace", "told"), [(0, 8), (4, 8), (6, 12), (10, 16), (3000, None)])
+def test_a_generator_has_the_grace_to_find_its_variety(grace, told, tmp_path, caplog):
+    """Validations at 4, 8, 12, 16: the alarm is at the second that counts."""
     with caplog.at_level(logging.WARNING):
-        fit(tmp_path, collapsed(), Guard(grace=grace), steps=steps)
-    (line,) = warnings_of(caplog)
-    assert f"step {told}:" in line
+        fit(tmp_path, collapsed(), Guard(grace=grace), steps=16)
+    assert [line.split(":")[1] for line in warnings_of(caplog)] == [f" step {told}"] * (told is not None)
 
 
 class Losing(nn.Module):
@@ -70,11 +67,11 @@ class Losing(nn.Module):
         return images[(self.made + torch.arange(len(latents))) % len(images)] + 0 * self.weight
 
 
-def test_variety_that_was_there_and_goes_is_seen_at_once(tmp_path):
+def test_variety_that_was_there_and_goes_is_seen(tmp_path):
     model = zoo.GAN(image_shape=(1, 8, 8), **SMALL)
     model.generator = Losing(kept=1)
     with pytest.raises(GuardError, match=r"step 12: the generator has collapsed"):
-        fit(tmp_path, model, Scores(scorer="digits"), Guard(stop=True), steps=16)
+        fit(tmp_path, model, Scores(scorer="digits"), Guard(stop=True, grace=0), steps=16)
 
 
 @pytest.mark.parametrize("num_samples", [4, 10_000])
