@@ -17,6 +17,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:You defined a `validation_step` but have no `val_dataloader`",
     "ignore:You're resuming from a checkpoint that ended before the epoch ended",  # Lightning's loop need not know
     "ignore:This process .* is multi-threaded, use of fork",
+    "ignore:This DataLoader will create 2 worker processes",  # where there is one processor
 )
 
 BATCH, EPOCH = 200, 6  # of 1,257 images
