@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from callbacks.last_checkpoint import are_finite
+from callbacks.neighbours import neighbours
 from callbacks.scores import Scores
 from zoo.evaluation import KEYS, METRICS
 
@@ -40,9 +41,8 @@ class BestCheckpoint(ModelCheckpoint):
         if self.dirpath is None:
             self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
         if stage == "fit":
-            for scores in trainer.callbacks:  # type: ignore[attr-defined]
-                if isinstance(scores, Scores):
-                    self.check(scores)
+            for scores in neighbours(trainer, Scores):
+                self.check(scores)
         super().setup(trainer, pl_module, stage)
 
     def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:

@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from callbacks.last_checkpoint import LastCheckpoint, are_finite
+from callbacks.neighbours import neighbours
 from callbacks.scores import Scores
 from callbacks.variety import Variety, total
 from zoo.loop import AdversarialLoop
@@ -148,18 +149,20 @@ class Guard(Callback):
 
     def symptoms(self, trainer: Trainer) -> dict[str, str]:
         """What this validation tells, by kind: "" where all is well; no kind of which it cannot tell."""
-        told = {"constant": "the critic gives all images the same output" * self.variety.is_constant(trainer)}
+        constant = self.variety.is_constant(trainer)
+        told = {"constant": "the critic gives all images the same output" if constant else ""}
         share = self.variety.share(trainer)
         sick = f"the generator has collapsed: samples vary {share:.3f} times as much as real images"
-        told["variety"] = sick * (share < self.min_variety)
+        told["variety"] = sick if share < self.min_variety else ""
         recall = float(trainer.callback_metrics.get("val/recall", math.nan))
         if not math.isnan(recall):
-            told["recall"] = f"the generator has collapsed: recall is {recall:.3f}" * (recall < self.min_recall)
+            sick = f"the generator has collapsed: recall is {recall:.3f}"
+            told["recall"] = sick if recall < self.min_recall else ""
         classes = float(trainer.callback_metrics.get("val/classes_used", math.nan))
-        of = max((each.real_classes for each in trainer.callbacks if isinstance(each, Scores)), default=0)  # type: ignore[attr-defined]
+        of = max((scores.real_classes for scores in neighbours(trainer, Scores)), default=0)
         if not math.isnan(classes):
             sick = f"the generator has collapsed: samples of {classes:.0f} classes only, real images of {of}"
-            told["classes"] = sick * (classes < self.min_classes * of)
+            told["classes"] = sick if classes < self.min_classes * of else ""
         return told
 
     def report(self, trainer: Trainer, kind: str, told: str, checkpoint: str = "last") -> None:
@@ -173,9 +176,8 @@ class Guard(Callback):
             return
         folder = Path(trainer.default_root_dir) / "checkpoints"
         if not (folder / "last.ckpt").is_file():
-            for callback in trainer.callbacks:  # type: ignore[attr-defined]
-                if isinstance(callback, LastCheckpoint):
-                    callback.save(trainer)
+            for callback in neighbours(trainer, LastCheckpoint):
+                callback.save(trainer)
         for name in (checkpoint, "last"):
             if (folder / f"{name}.ckpt").is_file():
                 raise GuardError(f"{message}; the {name} checkpoint is {folder / name}.ckpt")

@@ -13,6 +13,7 @@ from torch import Tensor
 from callbacks import score_table
 from callbacks.image_grid import from_bytes
 from callbacks.monitors import check_interval, check_monitors
+from callbacks.neighbours import neighbours
 from callbacks.real_answers import RealAnswers, real_images
 from callbacks.scatter import Scatter
 from zoo.evaluation import METRICS, Evaluation, MetricName
@@ -31,7 +32,7 @@ class Scores(Callback):
     module, so no checkpoint carries them.
 
     Args:
-        num_samples: how many images are scored at most, on all processes together.
+        num_samples: how many images are scored at most, on all processes together; each scores one at least.
         every_n_steps: at validations of other steps, scores that need the scorer are nan: not computed, and never those
             of earlier weights. By default all validations are scored.
         scorer: see `zoo.scorers.load_scorer`. By default the data module's if that is shipped with the zoo; else none,
@@ -95,7 +96,8 @@ class Scores(Callback):
 
     def score(self, stage: str, trainer: Trainer, outputs: Tensor, batch: Any, batch_idx: int) -> Tensor:
         """Adds a batch and the fakes made for it; returns the real images that were still wanted."""
-        mine = len(range(trainer.global_rank, self.num_samples, trainer.world_size))
+        # at least one on each process: a metric cannot be merged with one that has seen nothing
+        mine = max(1, len(range(trainer.global_rank, self.num_samples, trainer.world_size)))
         wanted = max(0, mine - self.samples)
         real = images_of(batch)[:wanted]
         answers = self.answers(stage, trainer, len(images_of(batch)))
@@ -195,5 +197,5 @@ class Scores(Callback):
 
 def coverage_of_real(trainer: Trainer) -> dict[str, float]:
     """What training points get where modes are counted: for models of points, whose data knows its centres."""
-    scatters = [each for each in trainer.callbacks if isinstance(each, Scatter)]  # type: ignore[attr-defined]
+    scatters = neighbours(trainer, Scatter)
     return scatters[0].real if scatters else {}
