@@ -2,18 +2,17 @@
 
 import hashlib
 import logging
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
+import torch
 from lightning.pytorch import Trainer
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
 from zoo.classifier import Scored
-from zoo.kept import cache_folder
+from zoo.kept import cache_folder, read_checked, write_checked
 from zoo.scorers import Scorer
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
@@ -24,7 +23,8 @@ class RealAnswers:
 
     The file's name follows from every byte of the images and of the scorer's weights and from how the images are cut
     into batches, so that an answer is never that for another image. It lies in `$XDG_CACHE_HOME/ganzoo`, by default
-    `~/.cache/ganzoo`, and may be deleted at any time.
+    `~/.cache/ganzoo`, and may be deleted at any time. A file that is damaged, or holds what this scorer cannot have
+    said, is not used: the scorer is asked anew, and a line of the log says so.
 
     Args:
         images: the split, uint8 [N, C, H, W].
@@ -37,20 +37,34 @@ class RealAnswers:
         for part in (images, *scorer.state_dict().values()):
             digest.update(part.cpu().contiguous().numpy())
         folder = cache_folder()
-        self.path = folder / f"{digest.hexdigest()}.safetensors" if folder else None
-        self.kept: dict[str, Tensor] = {}
+        self.path = folder / f"{digest.hexdigest()}.answers" if folder else None
+        self.widths = {"features": scorer.num_features, "logits": scorer.num_classes}
+        self.kept = self.read()
         self.is_new = False
-        with suppress(OSError, SafetensorError):  # not there, or not whole: the scorer is asked
-            self.kept = load(self.path.read_bytes()) if self.path else {}
 
-    def get(self, batch: int) -> Scored | None:
-        """The answers for a batch, None if they are not known."""
+    def read(self) -> dict[str, Tensor]:
+        """Return what the file holds, nothing if it is not there or anything is wrong with it."""
+        try:
+            kept = load(bytes(read_checked(self.path))) if self.path else {}
+            for name, part in kept.items():
+                if part.dtype != torch.float32 or part.shape[1:] != (self.widths.get(name.split(".")[0]),):
+                    raise ValueError(f"{name}: {part.dtype} {tuple(part.shape)}")
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except (OSError, ValueError, SafetensorError) as error:
+            log.warning("%s: not used, the scorer is asked again (%s)", self.path, " ".join(str(error).split()))
+            return {}
+        return kept
+
+    def get(self, batch: int, rows: int) -> Scored | None:
+        """Return the answers for a batch of that many images, None if they are not known."""
         features, logits = self.kept.get(f"features.{batch}"), self.kept.get(f"logits.{batch}")
-        return None if features is None or logits is None else Scored(features, logits)
+        known = features is not None and logits is not None and len(features) == len(logits) == rows
+        return Scored(features, logits) if known else None  # type: ignore[arg-type]
 
     def add(self, batch: int, scored: Scored) -> None:
         """Remembers the answers for a batch."""
-        if f"features.{batch}" not in self.kept:
+        if self.get(batch, len(scored.features)) is None:
             self.kept |= {f"features.{batch}": scored.features.clone(), f"logits.{batch}": scored.logits.clone()}
             self.is_new = True
 
@@ -59,14 +73,9 @@ class RealAnswers:
         if not self.is_new or self.path is None:
             return
         self.is_new = False
-        partial = self.path.with_suffix(f".{os.getpid()}.part")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(save({name: part.cpu().contiguous() for name, part in self.kept.items()}))
-            partial.replace(self.path)
+            write_checked(self.path, [save({name: part.cpu().contiguous() for name, part in self.kept.items()})])
         except OSError as error:
-            with suppress(OSError):
-                partial.unlink()
             log.info("%s: %s; the next run will ask the scorer again", self.path.parent, error.strerror)
 
 

@@ -101,7 +101,7 @@ class Scores(Callback):
         wanted = max(0, mine - self.samples)
         real = images_of(batch)[:wanted]
         answers = self.answers(stage, trainer, len(images_of(batch)))
-        scored = self.now.update_real(real, answers.get(batch_idx) if answers else None)
+        scored = self.now.update_real(real, answers.get(batch_idx, len(real)) if answers else None)
         if answers and scored is not None:
             answers.add(batch_idx, scored)
         if scored is not None:
@@ -156,10 +156,11 @@ class Scores(Callback):
             self.enough_real &= int(place[-1]) < len(order)
             if self.enough_real:
                 answers = self.known.get("test")
-                self.ceiling.update_real(real, answers.get(batch_idx) if answers else None)
+                self.ceiling.update_real(real, answers.get(batch_idx, len(real)) if answers else None)
                 answers = self.answers("ceiling", trainer, len(images_of(batch)))
                 images = from_bytes(train.images[order[place]])
-                scored = self.ceiling.update_fake(images, answers.get(batch_idx) if answers else None)
+                known = answers.get(batch_idx, len(images)) if answers else None
+                scored = self.ceiling.update_fake(images, known)
                 if answers and scored is not None:
                     answers.add(batch_idx, scored)
         self.samples += len(real)

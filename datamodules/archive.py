@@ -1,6 +1,7 @@
 """Packed data sets from the internet: fetched, checked and unpacked whole, or not at all."""
 
 import hashlib
+import os
 import shutil
 import tarfile
 import time
@@ -9,19 +10,15 @@ import zlib
 from collections.abc import Sequence
 from http.client import HTTPException
 from pathlib import Path, PureWindowsPath
-from uuid import uuid4
 
 from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.images import DataError
+from zoo.kept import partial_path
+from zoo.regular_files import open_regular
 
 #: Seconds without a byte, and in all, after which a download is given up.
 STALL_TIMEOUT, TOTAL_TIMEOUT = 30.0, 7200.0
-
-
-def partial_path(path: Path) -> Path:
-    """A hidden name beside `path` that no other process uses."""
-    return path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
 
 
 def what_is_wrong(path: Path, size: int, sha256: str) -> str | None:
@@ -29,9 +26,9 @@ def what_is_wrong(path: Path, size: int, sha256: str) -> str | None:
 
     Raises OSError where it cannot be read.
     """
-    if (found := path.stat().st_size) != size:
-        return f"is {found:,} bytes, not {size:,}"
-    with path.open("rb") as file:
+    with open_regular(path) as file:
+        if (found := os.fstat(file.fileno()).st_size) != size:
+            return f"is {found:,} bytes, not {size:,}"
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return None if digest == sha256 else f"sha256 is {digest}, not {sha256}"
 

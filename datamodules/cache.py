@@ -3,17 +3,18 @@
 import hashlib
 import io
 import json
-import zlib
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
-from datamodules.archive import partial_path
-from zoo.kept import cache_folder
+from zoo.kept import cache_folder, read_checked, write_checked
 
 
 def cache_folders(data_dir: Path) -> list[Path]:
@@ -52,7 +53,7 @@ def cached(make: Callable[[], Tensor], shape: tuple[int, ...], name: str, folder
             return images
     images = make()
     for folder in folders:
-        if write(folder / name, images):
+        if write(folder / name, shape, [images.numpy()]):
             rank_zero_info("decoded images: kept in %s", folder / name)
             return images
     rank_zero_info("decoded images: not kept, %s cannot be written", " nor ".join(map(str, folders)))
@@ -62,35 +63,39 @@ def cached(make: Callable[[], Tensor], shape: tuple[int, ...], name: str, folder
 def read(path: Path, shape: tuple[int, ...]) -> Tensor | None:
     """The images of a cache, uint8 `shape`; None if there is none or anything is wrong with it."""
     try:
-        content = path.read_bytes()
-        if zlib.crc32(memoryview(content)[:-4]) != int.from_bytes(content[-4:], "little"):
-            raise ValueError("wrong checksum")
-        images = np.load(io.BytesIO(content), allow_pickle=False)
-        if images.shape != shape or images.dtype != np.uint8:
-            raise ValueError(f"{images.dtype} {images.shape}, not uint8 {shape}")
+        content = read_checked(path)
+        start = data_offset(io.BytesIO(content), shape)
+        if len(content) != start + math.prod(shape):
+            raise ValueError(f"{len(content)} bytes are not uint8 {shape}")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, ValueError) as error:
         rank_zero_info("decoded images: %s is not used (%s)", path, error)
         return None
-    return torch.from_numpy(images)
+    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy())
 
 
-def write(path: Path, images: Tensor) -> bool:
-    """Keeps the images as .npy with the CRC-32 of it all in 4 more bytes; whether that was possible."""
-    content = io.BytesIO()
-    np.save(content, images.numpy(), allow_pickle=False)
-    content.write(zlib.crc32(content.getbuffer()).to_bytes(4, "little"))
-    partial = partial_path(path)
+def data_offset(file: BinaryIO, shape: tuple[int, ...]) -> int:
+    """Return where the images begin in a .npy file. Raise ValueError if its header is not that of uint8 `shape`."""
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("another version of the .npy format")
+    found, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if found != shape or dtype != np.uint8 or fortran:
+        raise ValueError(f"{dtype} {found}, not uint8 {shape}")
+    return file.tell()
+
+
+def write(path: Path, shape: tuple[int, ...], parts: Iterable[np.ndarray]) -> bool:
+    """Keep images, uint8 `shape` when put together, as .npy with a checksum behind; return whether that was possible.
+
+    Whatever `parts` raises is raised, and nothing is left behind then.
+    """
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    if is_read_only(path.parent):
+        return False
     try:
-        if is_read_only(path.parent):
-            return False
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_bytes(content.getbuffer())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_checked(path, chain([header.getvalue()], (part.data for part in parts)))
     except OSError:
         return False
     return True

@@ -1,10 +1,88 @@
-"""Where this machine keeps what can be computed again."""
+"""Where this machine keeps what can be computed again, and how such a file is written whole and read with care."""
 
 import os
+import time
+import zlib
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
+
+from zoo.regular_files import open_regular
+
+#: A partial file that nobody has written to for so many seconds was left behind by a process that is gone.
+STALE_SECONDS = 3600.0
+CHECKSUM_BYTES = 4
+PART_BYTES = 1 << 24
 
 
 def cache_folder() -> Path | None:
     """`ganzoo` in $XDG_CACHE_HOME or ~/.cache; None where there is neither that nor a home. It need not exist."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # "~" stays where there is no home
     return Path(base) / "ganzoo" if os.path.isabs(base) else None
+
+
+def partial_path(path: Path) -> Path:
+    """A hidden name beside `path` that no other process uses."""
+    return path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+
+
+def write_checked(path: Path, parts: Iterable[bytes | memoryview]) -> int:
+    """Write the parts, and the CRC-32 of them all in 4 more bytes, as one file that appears whole or not at all.
+
+    Parts are written as they come, so the file may be larger than memory. Its folder is made if needed.
+
+    Args:
+        path: the file; one that is there is replaced.
+        parts: buffers of bytes.
+
+    Returns:
+        The checksum.
+
+    Raises:
+        OSError: it cannot be written; nothing is left behind then, nor if `parts` raises.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove_stale(path)
+    partial, checksum = partial_path(path), 0
+    try:
+        with partial.open("xb") as file:
+            for part in parts:
+                file.write(part)
+                checksum = zlib.crc32(part, checksum)
+            file.write(checksum.to_bytes(CHECKSUM_BYTES, "little"))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return checksum
+
+
+def remove_stale(path: Path) -> None:
+    """Remove partial files of `path` that killed processes left behind."""
+    for partial in path.parent.glob(f".{path.name}.*.part"):
+        with suppress(OSError):
+            if time.time() - partial.stat().st_mtime > STALE_SECONDS:
+                partial.unlink()
+
+
+def read_checked(path: Path) -> memoryview:
+    """Return the bytes that `write_checked` wrote. Raise OSError if they cannot be read, ValueError if damaged."""
+    with open_regular(path) as file:
+        content = memoryview(file.read())
+    check(zlib.crc32(content[:-CHECKSUM_BYTES]), content[-CHECKSUM_BYTES:])
+    return content[:-CHECKSUM_BYTES]
+
+
+def check_file(path: Path) -> None:
+    """Read a file that may be larger than memory and raise as `read_checked` does."""
+    with open_regular(path) as file:
+        left, checksum = max(0, os.fstat(file.fileno()).st_size - CHECKSUM_BYTES), 0
+        while left and (part := file.read(min(left, PART_BYTES))):
+            checksum, left = zlib.crc32(part, checksum), left - len(part)
+        check(checksum, file.read())
+
+
+def check(checksum: int, stored: bytes | memoryview) -> None:
+    """Raise ValueError unless `stored` is this checksum."""
+    if checksum.to_bytes(CHECKSUM_BYTES, "little") != stored:
+        raise ValueError("wrong checksum")
