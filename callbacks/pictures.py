@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from PIL import Image
 
 from zoo.loop import AdversarialLoop
+from zoo.regular_files import open_regular
 
 
 class Pictures(Callback):
@@ -104,7 +105,7 @@ def write_gif(files: Sequence[Path], path: Path, max_frames: int = 50, max_width
     chosen = [files[round(i * (len(files) - 1) / (count - 1))] for i in range(count)]
     frames = []
     for file in chosen:
-        with Image.open(file) as picture:
+        with open_regular(file) as stream, Image.open(stream, formats=["PNG"]) as picture:
             width = min(max_width, picture.width)
             size = (width, round(width * picture.height / picture.width))
             frames.append(picture.resize(size, Image.Resampling.BOX).quantize(32))

@@ -6,6 +6,11 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps
 
+from zoo.regular_files import open_regular
+
+#: PIL's decoders that a picture may choose by what it holds, whatever its name; others (EPS!) start programs.
+DECODERS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
 #: Names of image files end so, in any case; everything else is ignored.
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -32,7 +37,7 @@ def decode(path: Path, channels: int, size: int, resize: Resize) -> np.ndarray:
     Raises:
         Exception: whatever PIL raises for a file that is damaged or no image.
     """
-    with Image.open(path) as file:
+    with open_regular(path) as stream, Image.open(stream, formats=DECODERS) as file:
         # lets the JPEG decoder halve large photographs, but only while twice the size remains for the antialiasing
         file.draft(None, (2 * size, 2 * size))
         image = to_8_bit(ImageOps.exif_transpose(file), "L" if channels == 1 else "RGB")

@@ -1,5 +1,6 @@
 """MNIST (LeCun, Cortes and Burges 1998): 70,000 handwritten digits of 28x28, read from torchvision's file layout."""
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from datamodules.archive import STALL_TIMEOUT
 from datamodules.batches import Images
 from datamodules.idx import REMEDY, file_bytes, idx_file, read_idx
 from datamodules.images import DataError, ImageDataModule, held_out
@@ -74,6 +76,8 @@ class MNISTDataModule(ImageDataModule):
             return
         from torchvision.datasets import MNIST  # costs seconds: paid only by those who download
 
+        timeout = socket.getdefaulttimeout()
+        socket.setdefaulttimeout(STALL_TIMEOUT)  # torchvision itself would wait for ever
         try:
             MNIST(str(self.data_dir), download=True)
         except (RuntimeError, OSError) as error:
@@ -83,6 +87,8 @@ class MNISTDataModule(ImageDataModule):
                 f"{self.folder / name}: cannot be downloaded ({' '.join(str(error).split())}); "
                 f"fetch {urls} by hand and put it, packed or unpacked, into {self.folder}"
             ) from error
+        finally:
+            socket.setdefaulttimeout(timeout)
 
     def missing(self) -> list[str]:
         """The files that are not there, or only as a .gz that an interrupted download left incomplete."""

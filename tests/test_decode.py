@@ -1,8 +1,12 @@
 """Image files of every mode and size become squares of bytes."""
 
+import ast
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from datamodules.decode import decode
 from small_data import noise
@@ -131,6 +135,49 @@ def test_animated_images_give_their_first_frame(tmp_path, name):
     options = {"lossless": True} if name.endswith("webp") else {}
     path = saved(tmp_path, frames[0], name, save_all=True, append_images=frames[1:], **options)
     assert first_pixel(path) == pytest.approx([250, 0, 0], abs=2)
+
+
+def test_a_camera_s_jpeg_of_several_pictures_gives_its_first(tmp_path):
+    """MPO: PIL's JPEG decoder finds out by itself."""
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ((250, 0, 0), (0, 250, 0))]
+    path = saved(tmp_path, frames[0], "x.mpo", save_all=True, append_images=frames[1:])
+    with Image.open(path) as image:
+        assert image.format == "MPO"
+    assert first_pixel(path.rename(tmp_path / "x.jpg")) == pytest.approx([250, 0, 0], abs=3)
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+
+
+def test_a_picture_starts_no_program(tmp_path, monkeypatch):
+    (path := tmp_path / "a.png").write_bytes(EPS)
+    with Image.open(path) as image:
+        assert image.format == "EPS"  # else this would test nothing
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("starts a program"))
+    with pytest.raises(UnidentifiedImageError):
+        decode(path, 3, 4, "stretch")
+
+
+@pytest.mark.parametrize("kind", ["ICO", "PCX", "SGI", "TGA", "JPEG2000", "DDS", "PDF"])
+def test_other_decoders_are_not_used_whatever_the_name(kind, tmp_path):
+    noise(16, 16).save(tmp_path / "a.png", kind)
+    with pytest.raises(UnidentifiedImageError):
+        decode(tmp_path / "a.png", 3, 4, "stretch")
+
+
+def test_every_picture_is_opened_with_a_list_of_decoders():
+    root = Path(decode.__code__.co_filename).parents[1]
+    sources = [
+        path for folder in ("zoo", "datamodules", "callbacks", "configs") for path in root.glob(f"{folder}/**/*.py")
+    ]
+    calls = [
+        (path.name, ast.unparse(call))
+        for path in sources
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("Image.open", "PIL.Image.open")
+    ]
+    assert len(calls) >= 2
+    assert all("formats=" in call and "(stream" in call for _, call in calls), calls
 
 
 @pytest.mark.parametrize("resize", ["stretch", "crop"])

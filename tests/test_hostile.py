@@ -81,6 +81,16 @@ def bomb():
     return bytes(content)
 
 
+def fifo(path):
+    """In the place of a file: whoever opens it to read waits for a writer, here for ever."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(touched) (w) file closefile showpage\n%%EOF\n"
+
+
 def wrong_counts(content):
     return content[:4] + struct.pack(">i", 21) + content[8:]
 
@@ -115,6 +125,28 @@ CASES = {
     "image: garbage": (FOLDER, lambda folder: pictures(folder, b__x__png=os.urandom(99)), "b/x.png"),
     "image: text": (FOLDER, lambda folder: pictures(folder, b__x__jpg=b"I am a picture."), "b/x.jpg"),
     "image: bomb": (FOLDER, lambda folder: pictures(folder, b__x__png=bomb()), "b/x.png"),
+    "image: a program": (FOLDER, lambda folder: pictures(folder, a__x__png=EPS), "a/x.png"),
+    "image: a FIFO": (FOLDER, lambda folder: (pictures(folder), fifo(folder / "pictures/a/x.png")), "is a FIFO"),
+    "image: a link to a FIFO": (
+        FOLDER,
+        lambda folder: (
+            pictures(folder),
+            fifo(folder / "else"),
+            (folder / "pictures/a/x.png").symlink_to(folder / "else"),
+        ),
+        "a/x.png: cannot be read as an image (OSError: [Errno 22] is a FIFO",
+    ),
+    "image: a device": (
+        FOLDER,
+        lambda folder: (pictures(folder), (folder / "pictures/a/x.png").symlink_to("/dev/zero")),
+        "is a device",
+    ),
+    "idx: a FIFO": (MNIST, lambda folder: fifo(mnist(folder) / NAMES[0]), "is a FIFO"),
+    "idx: a device": (
+        MNIST,
+        lambda folder: (mnist(folder, train_images=None) / f"{NAMES[0]}.gz").symlink_to("/dev/zero"),
+        "is a device",
+    ),
     "image: half a JPEG": (
         FOLDER,
         lambda folder: pictures(folder, a__x__jpg=picture(size=(99, 99), format="JPEG")[:-300]),
@@ -142,6 +174,11 @@ CASES = {
         FLOWERS,
         lambda folder: ((folder / "data").mkdir(), (folder / "data" / "flower_photos.tgz").write_bytes(b"no")),
         "flower_photos.tgz",
+    ),
+    "flowers: the archive is a FIFO": (
+        [*FLOWERS, "--data.init_args.download=true"],
+        lambda folder: fifo(folder / "data" / "flower_photos.tgz"),
+        "is a FIFO",
     ),
     "flowers: an empty class": (
         FLOWERS,

@@ -1,15 +1,15 @@
 """MNIST's files: what is read, what is refused, what is downloaded."""
 
 import gzip
+import socket
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from datamodules import (
-    MNISTDataModule,
-)
+from datamodules import MNISTDataModule, idx, mnist
 from small_data import one_line_error, served, small_mnist, write_idx, write_mnist
 
 
@@ -131,6 +131,19 @@ def test_a_bad_mnist_file_is_named_with_what_is_wrong(tmp_path, spoil, file, pro
     assert problem in message
 
 
+def test_a_packed_file_that_unpacks_to_more_than_it_may_is_refused_before_it_fills_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(idx, "MOST_BYTES", 40_000)
+    raw = write_mnist(tmp_path)  # 40 images of 784 bytes fit
+    pack(TRAIN)(raw)
+    small_mnist(tmp_path).setup()
+    (raw / f"{TRAIN}.gz").write_bytes(gzip.compress(bytes(10**8), 1))
+    tracemalloc.start()
+    message = one_line_error(small_mnist(tmp_path).setup)
+    assert f"{TRAIN}.gz: holds more than 40,000 bytes" in message
+    assert tracemalloc.get_traced_memory()[1] < 10**7
+    tracemalloc.stop()
+
+
 def test_files_that_are_not_the_original_are_refused_by_default(tmp_path):
     write_mnist(tmp_path)
     message = one_line_error(MNISTDataModule(data_dir=str(tmp_path)).setup)
@@ -200,6 +213,18 @@ def test_a_failed_download_says_what_to_fetch_and_where_to_put_it(tmp_path, mirr
     assert f"{TRAIN}: cannot be downloaded" in message
     assert f"fetch {mirror.url}{TRAIN}.gz by hand" in message
     assert str(tmp_path / "data" / "MNIST" / "raw") in message
+
+
+def test_a_server_of_mnist_that_says_nothing_is_given_up(tmp_path, mirror, monkeypatch):
+    from torchvision.datasets import MNIST
+
+    monkeypatch.setattr(mnist, "STALL_TIMEOUT", 0.2)
+    before = socket.getdefaulttimeout()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{silent.getsockname()[1]}/"])
+        message = one_line_error(small_mnist(tmp_path / "data", download=True).prepare_data)
+    assert "timed out" in message
+    assert socket.getdefaulttimeout() == before
 
 
 @pytest.mark.parametrize("download", [False, True])
