@@ -1,29 +1,55 @@
 """One image file of any kind to 8-bit grey or RGB of one size."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from datamodules.depth import depth_of, graded
 from zoo.regular_files import open_regular
 
 #: PIL's decoders that a picture may choose by what it holds, whatever its name; others (EPS!) start programs.
 DECODERS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
-#: Names of image files end so, in any case; everything else is ignored.
-EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+#: Names of JPEG files end so, in any case, and those of all image files; everything else is ignored.
+JPEG = (".jfif", ".jif", ".jpe", ".jpeg", ".jpg", ".mpo", ".pjp", ".pjpeg")
+EXTENSIONS = (*JPEG, ".apng", ".bmp", ".dib", ".gif", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
 
 Resize = Literal["stretch", "crop"]
 
 WHITE = (255, 255, 255, 255)
 
 
-def decode(path: Path, channels: int, size: int, resize: Resize) -> np.ndarray:
-    """Reads an image: the first frame of an animated one, turned as its EXIF orientation says.
+class Decoded(NamedTuple):
+    """An image and how sure its range is.
 
-    Transparency is put onto white. RGB becomes grey by ITU-R 601 (PIL's "L"). 16-bit grey is scaled by 1/257. Resizing
-    is bilinear with antialiasing; "crop" resizes the shorter side to `size` and keeps the centre.
+    Attributes:
+        pixels: uint8 [channels, size, size].
+        doubt: why they may be too dark, None where they are not.
+        full: whether they were 16 bits, all in use: a proof for doubtful ones of the same folder.
+    """
+
+    pixels: np.ndarray
+    doubt: str | None
+    full: bool
+
+
+def decode(path: Path, channels: int, size: int, resize: Resize) -> np.ndarray:
+    """Return an image of `read_image` as uint8 [channels, size, size]. Raise ValueError if it may be too dark."""
+    pixels, doubt, _ = read_image(path, channels, size, resize)
+    if doubt:
+        raise ValueError(doubt)
+    return pixels
+
+
+def read_image(path: Path, channels: int, size: int, resize: Resize) -> Decoded:
+    """Read an image: the first frame of an animated one, turned as its EXIF orientation says.
+
+    What the file holds decides how it is decoded, not its name. Transparency is put onto white. RGB becomes grey by
+    ITU-R 601 (PIL's "L"). Resizing is bilinear with antialiasing; "crop" resizes the shorter side to `size` and keeps
+    the centre. Pixels of more than 8 bits are scaled by the range that the file states (a PNG's sBIT, a TIFF's tags, a
+    PGM's maximum), 16-bit ones that state none by 1/257.
 
     Args:
         path: the file.
@@ -31,36 +57,26 @@ def decode(path: Path, channels: int, size: int, resize: Resize) -> np.ndarray:
         size: height and width of the result.
         resize: "stretch" or "crop".
 
-    Returns:
-        uint8 [channels, size, size].
-
     Raises:
-        Exception: whatever PIL raises for a file that is damaged or no image.
+        Exception: whatever PIL raises for a file that is damaged or no image; OSError for what is no regular file;
+            ValueError for pixels whose range cannot be known.
     """
     with open_regular(path) as stream, Image.open(stream, formats=DECODERS) as file:
         # lets the JPEG decoder halve large photographs, but only while twice the size remains for the antialiasing
         file.draft(None, (2 * size, 2 * size))
-        image = to_8_bit(ImageOps.exif_transpose(file), "L" if channels == 1 else "RGB")
+        depth = depth_of(file, stream)
+        image, doubt, full = graded(ImageOps.exif_transpose(file), depth)
+    image = on_white(image).convert("L" if channels == 1 else "RGB")
     side = min(image.size)
     left, top = ((length - side) / 2 for length in image.size)
     box = (left, top, left + side, top + side) if resize == "crop" else None
     pixels = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
-    return pixels.reshape(size, size, channels).transpose(2, 0, 1)
+    return Decoded(pixels.reshape(size, size, channels).transpose(2, 0, 1), doubt, full)
 
 
-def to_8_bit(image: Image.Image, mode: str) -> Image.Image:
-    """Any PIL image as `mode`, "L" or "RGB". Raises ValueError for pixels without a known range."""
-    if image.mode.startswith(("I", "F")):
-        image = from_16_bit(image)
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)
-    return image.convert(mode)
-
-
-def from_16_bit(image: Image.Image) -> Image.Image:
-    """Grey levels 0..65535 (PIL's "I;16", some files "I") to 0..255, "L"; PIL's own conversion would clip them."""
-    pixels = np.asarray(image)
-    if image.mode == "F" or pixels.min() < 0 or pixels.max() > 65535:
-        raise ValueError(f"pixels of mode {image.mode} that are not within 16 bits: their range is unknown")
-    return Image.fromarray((pixels / 257).round().astype(np.uint8))
+def on_white(image: Image.Image) -> Image.Image:
+    """Return the image on white where it is transparent."""
+    if image.mode not in ("LA", "La", "PA", "RGBA", "RGBa") and "transparency" not in image.info:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, WHITE), image)

@@ -1,5 +1,6 @@
 """TensorFlow's flower_photos: photographs of five kinds of flowers (The TensorFlow Team 2019, CC-BY)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -9,13 +10,13 @@ from torch import Tensor
 
 from datamodules.archive import fetch, unpack, what_is_wrong
 from datamodules.cache import cache_folders, cached, fingerprint
-from datamodules.decode import Resize
-from datamodules.folder import FolderDataModule, Listing
+from datamodules.decode import JPEG, Resize
+from datamodules.folder import FolderDataModule
 from datamodules.images import DataError
+from datamodules.listing import Children, Listing
 
 FOLDER = "flower_photos"
 CLASSES = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
-JPEG = (".jpeg", ".jpg")
 
 URLS = (
     "https://download.tensorflow.org/example_images/flower_photos.tgz",
@@ -69,12 +70,18 @@ class FlowersDataModule(FolderDataModule):
         )
         self.folder, self.download = self.data_dir / FOLDER, download
 
+    @property
+    def root(self) -> Path:
+        """See FolderDataModule."""
+        return self.folder
+
     @cached_property
     def listing(self) -> Listing:
         """The files and their labels, listed once. Raises DataError."""
         found = [photographs(self.folder / name) for name in CLASSES]
-        labels = [label for label, files in enumerate(found) for _ in files]
-        return Listing([file for files in found for file in files], labels, list(CLASSES))
+        labels = [label for label, inside in enumerate(found) for _ in inside.files]
+        files = [file for inside in found for file in inside.files]
+        return Listing(files, labels, list(CLASSES), sum((inside.ignored for inside in found), Counter()))
 
     def prepare_data(self) -> None:
         """Downloads and unpacks if that was asked for and the folder is missing. Raises DataError."""
@@ -106,15 +113,17 @@ def trouble_with(archive: Path) -> str | None:
         return f"cannot be read ({error.strerror})"
 
 
-def photographs(folder: Path) -> list[Path]:
-    """The JPEG files of one class, by name, without hidden ones. Raises DataError."""
+def photographs(folder: Path) -> Children:
+    """List one class: JPEG files by name, everything else ignored. Raise DataError if there are none."""
     try:
-        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in JPEG and path.name[0] != ".")
+        names = sorted(path for path in folder.iterdir() if path.name[0] != ".")
     except OSError as error:
         raise DataError(f"{folder}: {error.strerror}; {advice(folder.parent.parent)}") from error
+    files = [path for path in names if path.suffix.lower() in JPEG]
     if not files:
         raise DataError(f"{folder}: a class without photographs (.jpg); put some there, or unpack the data set anew")
-    return files
+    others = Counter(path.suffix.lower() or "without extension" for path in names if path not in set(files))
+    return Children(files, [], others, 0)
 
 
 def advice(data_dir: Path) -> str:

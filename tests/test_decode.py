@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
 
-from datamodules.decode import decode
+from datamodules.decode import decode, read_image
 from small_data import noise
 
 
@@ -51,7 +51,7 @@ def test_resizing_is_antialiased(tmp_path):
 
 
 def first_pixel(path, channels=3):
-    return decode(path, channels, 2, "stretch")[:, 0, 0].tolist()
+    return read_image(path, channels, 2, "stretch").pixels[:, 0, 0].tolist()
 
 
 def half_clear(mode, colour):

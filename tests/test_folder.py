@@ -8,9 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from datamodules import (
-    FolderDataModule,
-)
+from datamodules import FolderDataModule
 from small_data import noise, one_line_error, write_images
 
 # -- a folder of images: classes and splits --
@@ -51,6 +49,60 @@ def test_other_files_and_hidden_ones_are_ignored(tmp_path):
     data = FolderDataModule(str(tmp_path), image_size=4, val_share=0, test_share=0)
     assert len(data.load()["train"].images) == 3
     assert data.classes == ["a"]
+
+
+JPEG_NAMES = ("a.jfif", "b.JPE", "c.jif", "d.pjpeg", "e.pjp", "f.jpg", "g.jpeg")
+
+
+def test_jpeg_files_of_every_name_are_read_and_what_is_not_is_told_by_kind(tmp_path, caplog):
+    folder = tmp_path / "pictures"
+    for name in ("a", "b"):
+        for file in JPEG_NAMES:
+            noise(8, 8).save(write_images(folder / name, 0) / file, "JPEG")
+        for file in ("1.heic", "2.HEIC", "3.svg", "README", ".hidden.png", ".DS_Store", "._a.jfif", "Thumbs.db"):
+            (folder / name / file).write_bytes(b"?")
+    (folder / "notes.txt").write_text("?")
+    data = FolderDataModule(str(folder), image_size=4)
+    with caplog.at_level("INFO"):
+        data.setup()
+    assert sum(len(split.images) for split in data.splits.values()) == 14
+    told = f"{folder}: 14 images in 2 classes; ignored: 4 .heic, 2 .svg, 2 hidden, 2 without extension, 1 .txt"
+    assert told in [record.getMessage() for record in caplog.records]
+
+
+def test_what_decides_is_what_a_file_holds_not_its_name(tmp_path):
+    for number, kind in enumerate(("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")):
+        Image.new("RGB", (4, 4), (100, 100, 100)).save(tmp_path / f"{number}.jfif", kind)
+    images = FolderDataModule(str(tmp_path), image_size=4, val_share=0, test_share=0).load()["train"].images
+    assert ((images.int() - 100).abs() < 4).all()
+
+
+def test_an_unzipped_archive_of_a_mac_is_read_without_what_macos_added(tmp_path):
+    write_images(tmp_path / "photos", 4)
+    (tmp_path / "__MACOSX" / "photos").mkdir(parents=True)
+    for name in (
+        "__MACOSX/._photos",
+        "__MACOSX/photos/._image0.png",
+        "photos/._image0.png",
+        ".DS_Store",
+        "._.DS_Store",
+    ):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    assert FolderDataModule(str(tmp_path)).classes == ["photos"]
+    loose = write_images(tmp_path / "photos", 4)
+    (loose / "__MACOSX").mkdir()
+    assert FolderDataModule(str(loose)).classes == ["photos"]  # one class, not images beside a folder
+    (tmp_path / "photos" / "__MACOSX").rmdir()
+    for folder in (tmp_path / "__MACOSX", tmp_path / "__MACOSX" / "photos"):
+        message = one_line_error(FolderDataModule(str(folder)).setup)
+        assert "lies beside __MACOSX" in message
+        assert "one level" not in message
+
+
+def test_a_folder_of_other_pictures_says_which_there_are(tmp_path):
+    for name in ("1.heic", "2.heic", "3.svg"):
+        (tmp_path / name).touch()
+    assert "it holds 2 .heic, 1 .svg" in one_line_error(FolderDataModule(str(tmp_path)).setup)
 
 
 def test_a_relative_folder_is_looked_for_here_then_in_the_data_folder(tmp_path, monkeypatch):

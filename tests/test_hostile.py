@@ -46,9 +46,9 @@ def mnist(folder, **spoilt):
     return raw
 
 
-def picture(mode="RGB", size=(9, 9), format="PNG", **options):  # noqa: A002
+def picture(mode="RGB", size=(9, 9), format="PNG", colour=7, **options):  # noqa: A002
     buffer = io.BytesIO()
-    Image.new(mode, size, 7).save(buffer, format, **options)
+    Image.new(mode, size, colour).save(buffer, format, **options)
     return buffer.getvalue()
 
 
@@ -211,7 +211,7 @@ def test_wrong_data_is_one_line_status_1_and_leaves_nothing(case, tmp_path, monk
 def test_good_data_of_the_same_makers_trains(tmp_path, monkeypatch):
     """Else the cases above might fail for another reason."""
     mnist(tmp_path)
-    files = {"a__cmyk__jpg": picture("CMYK", format="JPEG"), "b__grey__png": picture("I;16")}
+    files = {"a__cmyk__jpg": picture("CMYK", format="JPEG"), "b__grey__png": picture("I;16", colour=50_000)}
     pictures(tmp_path, **files, b__dot__gif=picture("P", (1, 1), "GIF"))
     digits = MNISTDataModule(data_dir=str(tmp_path / "data"), check_md5=False, val_size=4)
     folder = FolderDataModule(str(tmp_path / "pictures"), image_size=8)
