@@ -39,10 +39,12 @@ def main() -> None:
     args = parser.parse_args()
     data = MNISTDataModule(data_dir=args.data_dir)
     data.setup()
+    train, labels = data.splits["train"]
+    assert isinstance(train, Tensor), "MNIST is in memory"
     test = to_unit_range(data.splits["test"].images[: args.samples])
     names = ["fid", "inception_score", "modified_inception_score", "precision", "recall", "sliced_wasserstein"]
     print("| images | FID | IS | m-IS | precision | recall | sliced Wasserstein |\n|" + " --- |" * 7)
-    for name, images in candidates(*data.splits["train"], len(test)).items():
+    for name, images in candidates(train, labels, len(test)).items():
         evaluation = Evaluation(load_scorer("mnist"))
         for real, fake in zip(test.split(500), images.split(500), strict=True):
             evaluation.update_real(real)

@@ -1,10 +1,12 @@
 """Decoded images on disk, so that the next run need not decode them. Deleting them costs time only."""
 
+import errno
 import hashlib
 import io
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
@@ -53,7 +55,8 @@ def cached(make: Callable[[], Tensor], shape: tuple[int, ...], name: str, folder
             return images
     images = make()
     for folder in folders:
-        if write(folder / name, shape, [images.numpy()]):
+        with suppress(OSError):
+            write(folder / name, shape, [images.numpy()])
             rank_zero_info("decoded images: kept in %s", folder / name)
             return images
     rank_zero_info("decoded images: not kept, %s cannot be written", " nor ".join(map(str, folders)))
@@ -85,20 +88,17 @@ def data_offset(file: BinaryIO, shape: tuple[int, ...]) -> int:
     return file.tell()
 
 
-def write(path: Path, shape: tuple[int, ...], parts: Iterable[np.ndarray]) -> bool:
-    """Keep images, uint8 `shape` when put together, as .npy with a checksum behind; return whether that was possible.
+def write(path: Path, shape: tuple[int, ...], parts: Iterable[np.ndarray]) -> None:
+    """Keep images, uint8 `shape` when put together, as .npy with a checksum behind.
 
-    Whatever `parts` raises is raised, and nothing is left behind then.
+    Raises:
+        OSError: that is not possible. Whatever `parts` raises is raised; nothing is left behind.
     """
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
     if is_read_only(path.parent):
-        return False
-    try:
-        write_checked(path, chain([header.getvalue()], (part.data for part in parts)))
-    except OSError:
-        return False
-    return True
+        raise OSError(errno.EROFS, "is read-only", str(path.parent))
+    write_checked(path, chain([header.getvalue()], (part.data for part in parts)))
 
 
 def is_read_only(folder: Path) -> bool:

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from datamodules.archive import fetch, unpack, what_is_wrong
-from datamodules.cache import cache_folders, cached, fingerprint
+from datamodules.cache import cache_folders, cached
 from datamodules.decode import JPEG, Resize
 from datamodules.folder import FolderDataModule
 from datamodules.images import DataError
@@ -85,8 +85,12 @@ class FlowersDataModule(FolderDataModule):
 
     def prepare_data(self) -> None:
         """Downloads and unpacks if that was asked for and the folder is missing. Raises DataError."""
-        if not self.download or self.folder.is_dir():
-            return
+        if self.download and not self.folder.is_dir():
+            self.fetch()
+        super().prepare_data()
+
+    def fetch(self) -> None:
+        """Unpack the archive, downloaded if it is not there. Raise DataError."""
         archive = self.data_dir / f"{FOLDER}.tgz"
         if not archive.exists():
             fetch(URLS, archive, SIZE, SHA256)
@@ -94,15 +98,11 @@ class FlowersDataModule(FolderDataModule):
             raise DataError(f"{archive}: {problem}; delete it to download it anew, or unpack it by hand if it is good")
         unpack(archive, self.folder)
 
-    def read(self, files: Sequence[Path]) -> Tensor:
-        """Decodes the files, or takes what was kept of them. Raises DataError."""
-        try:
-            key = fingerprint(files, self.folder, self.image_shape, self.resize)
-        except OSError as error:  # of a link that leads nowhere
-            raise DataError(f"{error.filename}: {error.strerror}; replace or remove it") from error
-        name = f"{FOLDER}-{self.image_size}-{self.resize}-{key}.npy"
+    def decoded(self, files: Sequence[Path]) -> Tensor:
+        """Decode the files, or take what was kept of them. Raise DataError."""
         shape = len(files), *self.image_shape
-        return cached(lambda: super(FlowersDataModule, self).read(files), shape, name, cache_folders(self.data_dir))
+        decode = partial(super().decoded, files)
+        return cached(decode, shape, self.cache_name(files), cache_folders(self.root.parent))
 
 
 def trouble_with(archive: Path) -> str | None:

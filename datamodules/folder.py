@@ -1,7 +1,8 @@
-"""Any folder of images, with a folder for each class or without classes, decoded once into memory."""
+"""Any folder of images, with a folder for each class or without classes, decoded once: into memory if it fits."""
 
+import math
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,10 +11,18 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
 from datamodules.batches import Images
+from datamodules.cache import cache_folders, fingerprint
 from datamodules.decode import Resize
 from datamodules.images import DataError, ImageDataModule, held_out
 from datamodules.listing import Listing, list_images
-from datamodules.reading import read_all
+from datamodules.reading import read_all, read_parts
+from datamodules.room import available_memory, in_gb
+from datamodules.stored import StoredImages, find_stored, store
+
+#: Decoded images that would take more of the free memory are kept in a file and read by index.
+MEMORY_SHARE = 0.25
+#: Images that are decoded at a time on the way to that file.
+PART_SIZE = 1024
 
 
 class FolderDataModule(ImageDataModule):
@@ -23,6 +32,9 @@ class FolderDataModule(ImageDataModule):
     class, 0. Files of other kinds than `decode.EXTENSIONS` and hidden files are ignored; a line says how many of which
     kind. How a file becomes 8-bit grey or RGB is told at `decode.read_image`. `num_classes` and `classes` list the
     folder when they are first asked for: before any image is read, but not before the data module is made.
+
+    Decoded images that would fill more than a quarter of the free memory go to a file instead, in `.ganzoo-cache`
+    beside the folder or in `~/.cache/ganzoo`, from which batches are read by index; the next run finds them there.
 
     Args:
         folder: the folder; a relative one that is not in the current directory is looked for in `data_dir`.
@@ -55,6 +67,7 @@ class FolderDataModule(ImageDataModule):
             raise ValueError(f"val_share, test_share must be at least 0, below 1 together: {val_share}, {test_share}")
         self.folder, self.image_size, self.channels, self.resize = Path(folder), image_size, channels, resize
         self.val_share, self.test_share = val_share, test_share
+        self.prepared = False
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -93,6 +106,55 @@ class FolderDataModule(ImageDataModule):
             )
         return held_out(Images(self.read(files), torch.tensor(labels)), val=val, test=test)
 
-    def read(self, files: Sequence[Path]) -> Tensor:
-        """The images of `files`, uint8 [N, *image_shape]. Raises DataError."""
+    def prepare_data(self) -> None:
+        """Decode a folder that does not fit into memory, once for all processes of this machine. Raise DataError."""
+        try:
+            fits = self.fits
+        except DataError:  # `setup` raises it in every process
+            return
+        if not fits:
+            self.prepared = isinstance(self.read(self.listing.files), StoredImages)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the decoded images leave most of the memory to others, in every process of this machine."""
+        return self.needed_memory <= MEMORY_SHARE * available_memory()
+
+    @property
+    def needed_memory(self) -> int:
+        """Bytes of the decoded images in every process of this machine."""
+        processes = self.trainer.num_devices if self.trainer else 1
+        return len(self.listing.files) * math.prod(self.image_shape) * processes
+
+    def read(self, files: Sequence[Path]) -> Tensor | StoredImages:
+        """Return the images of `files`, uint8 [N, *image_shape]; larger ones than memory in a file. Raise DataError."""
+        if self.fits:
+            return self.decoded(files)
+        shape, name, folders = (len(files), *self.image_shape), self.cache_name(files), cache_folders(self.root.parent)
+        checked = self.prepared or (self.trainer is not None and self.trainer.local_rank > 0)  # by this machine's first
+        if (found := find_stored(shape, name, folders, check=not checked)) is not None:
+            return found
+        try:
+            return store(partial(read_parts, files, self.image_shape, self.resize, PART_SIZE), shape, name, folders)
+        except OSError as error:
+            size, free = math.prod(shape), available_memory()
+            if 2 * self.needed_memory < free:  # decoded, then cut into splits
+                rank_zero_info("decoded images: %s stay in memory: %s", in_gb(size), error)
+                return self.decoded(files)
+            raise DataError(
+                f"{self.root}: {len(files):,} images of {'x'.join(map(str, self.image_shape))} are {in_gb(size)}, too "
+                f"much for the memory ({in_gb(free)} free), and {error}; make room, set a smaller "
+                "--data.init_args.image_size, or $XDG_CACHE_HOME to a folder with room"
+            ) from error
+
+    def decoded(self, files: Sequence[Path]) -> Tensor:
+        """Return the images of `files` in memory, uint8 [N, *image_shape]. Raise DataError."""
         return read_all(files, self.image_shape, self.resize)
+
+    def cache_name(self, files: Sequence[Path]) -> str:
+        """Return the name of a file for the decoded images, which changes with them. Raise DataError."""
+        try:
+            key = fingerprint(files, self.root, self.image_shape, self.resize)
+        except OSError as error:  # of a link that leads nowhere
+            raise DataError(f"{error.filename}: {error.strerror}; replace or remove it") from error
+        return f"{self.root.name}-{self.image_size}-{self.resize}-{key}.npy"

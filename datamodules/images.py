@@ -128,7 +128,8 @@ class ImageDataModule(LightningDataModule):
         device = self.trainer.strategy.root_device
         if device.type == "cpu" or self.num_workers or data.images.nbytes > RESIDENT_BYTES:
             return data
-        return Images(*(part.to(device) for part in data))
+        images = data.images if isinstance(data.images, Tensor) else data.images[:]
+        return Images(images.to(device), data.labels.to(device))
 
     def state_dict(self) -> dict[str, Any]:
         """What the order of the training images follows from, beside the step: for a checkpoint."""
@@ -184,6 +185,7 @@ class ImageDataModule(LightningDataModule):
         if not isinstance(batch, Images) or self.trainer is None:
             return batch
         images = batch.images
+        assert isinstance(images, Tensor), "a batch is in memory"
         if self.flip and self.trainer.training:
             generator = seeded("flip", run_seed(), self.trainer.global_rank, self.trainer.global_step)
             mirrored = torch.rand(len(images), generator=generator) < 0.5
@@ -202,5 +204,5 @@ def held_out(data: Images, **sizes: int) -> dict[str, Images]:
     order = torch.randperm(len(data.images), generator=seeded("split"))
     splits = {}
     for name, size in sizes.items():
-        splits[name], order = data.take(order[:size].sort().values), order[size:]
-    return {"train": data.take(order.sort().values)} | splits
+        splits[name], order = data.subset(order[:size].sort().values), order[size:]
+    return {"train": data.subset(order.sort().values)} | splits

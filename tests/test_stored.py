@@ -1,0 +1,283 @@
+"""Images that do not fit into memory: written once, read by index, the same as in memory."""
+
+import os
+import pickle
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader
+
+from callbacks import Scores
+from callbacks.real_answers import RealAnswers
+from datamodules import FlowersDataModule, FolderDataModule, folder, room, stored
+from datamodules.batches import ImageDataset, Images, OrderedBatches, batch_loader
+from datamodules.images import held_out
+from datamodules.stored import StoredImages, store
+from small_data import noise, one_line_error, small_flowers, write_flowers, write_images
+from zoo import GAN
+from zoo.scorers import load_scorer
+
+IMAGES = torch.randint(0, 256, (50, 3, 4, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(autouse=True)
+def small_machine(tmp_path, monkeypatch):
+    """Nothing fits into memory, so that the smallest folder is written to a file, three images at a time."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setattr(folder, "MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(folder, "PART_SIZE", 3)
+
+
+@pytest.fixture
+def images(tmp_path):
+    return store(lambda: (part.numpy() for part in IMAGES.split(7)), tuple(IMAGES.shape), "x.npy", [tmp_path])
+
+
+# -- what stands in the place of a tensor --
+
+
+INDICES = {
+    "a batch": torch.tensor([3, 49, 0, 3]),
+    "nothing": torch.tensor([], dtype=torch.int64),
+    "yes or no": torch.arange(50) % 3 == 0,
+    "a slice": slice(5, 20, 3),
+    "all": slice(None),
+}
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_stored_images_are_read_as_a_tensor_is(images, name):
+    assert torch.equal(images[INDICES[name]], IMAGES[INDICES[name]])
+
+
+def test_stored_images_and_parts_of_them_are_what_a_tensor_of_them_is(images):
+    assert (len(images), images.shape, images.dtype, images.nbytes) == (50, IMAGES.shape, torch.uint8, IMAGES.nbytes)
+    part = torch.tensor([40, 2, 2, 17, 30, 31])
+    few = images.subset(part)
+    for index in (torch.tensor([5, 0]), slice(1, 4), slice(None)):
+        assert torch.equal(few[index], IMAGES[part][index])
+    assert few.shape == (6, 3, 4, 5)
+    assert torch.equal(few.subset(torch.tensor([5, 1]))[:], IMAGES[[31, 2]])
+    assert torch.equal(few.subset(torch.arange(6) > 3)[:], IMAGES[[30, 31]])
+    assert [each.tolist() for each in images.split(20)] == [each.tolist() for each in IMAGES.split(20)]
+
+
+def test_what_is_read_belongs_to_the_reader_and_the_file_does_not_change(images):
+    before = images.path.read_bytes()
+    images[torch.arange(50)].zero_()
+    assert images.path.read_bytes() == before
+    assert torch.equal(images[:], IMAGES)
+
+
+def test_another_process_gets_the_path_not_the_images(images):
+    part = images.subset(torch.arange(10))
+    sent = pickle.dumps(part)
+    assert len(sent) < 1500
+    assert torch.equal(pickle.loads(sent)[:], IMAGES[:10])
+    labels = torch.arange(50)
+    loader = batch_loader(Images(images, labels), OrderedBatches(50, 8), num_workers=1)
+    assert isinstance(loader, DataLoader)
+    assert torch.equal(torch.cat([batch.images for batch in loader]), IMAGES)
+
+
+def test_splits_are_views_and_the_same_as_in_memory(images):
+    labels = torch.arange(50)
+    ours, theirs = (held_out(Images(each, labels), val=10, test=5) for each in (images, IMAGES))
+    for name, split in ours.items():
+        assert isinstance(split.images, StoredImages)
+        assert torch.equal(split.images[:], theirs[name].images)
+        assert torch.equal(split.labels, theirs[name].labels)
+        batch = ImageDataset(split)[torch.tensor([3, 1])]
+        assert isinstance(batch.images, torch.Tensor)
+        assert torch.equal(batch.images, theirs[name].images[[3, 1]])
+
+
+def test_kept_answers_are_the_same_wherever_the_images_are(tmp_path):
+    grey = IMAGES[:, :1]
+    kept = store(lambda: [grey.contiguous().numpy()], tuple(grey.shape), "grey.npy", [tmp_path])
+    scorer = load_scorer("digits")
+    assert RealAnswers(kept, scorer, (0,)).path == RealAnswers(grey.contiguous(), scorer, (0,)).path
+
+
+def test_another_file_in_its_place_is_refused(images):
+    with pytest.raises(ValueError, match="not uint8"):
+        StoredImages(images.path, (49, 3, 4, 5))
+    images.path.write_bytes(images.path.read_bytes()[:-8])
+    with pytest.raises(ValueError, match="bytes, not"):
+        StoredImages(images.path, tuple(IMAGES.shape))
+
+
+# -- folders --
+
+
+def load(folder, **kwargs):
+    data = FolderDataModule(str(folder), image_size=6, **kwargs)
+    data.setup()
+    return data
+
+
+def caches(root):
+    return sorted(root.rglob("*.npy"))
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for number in range(11):
+        noise(8, 7 + number).save(write_images(tmp_path / "data" / "pictures", 0) / f"{number:02}.png")
+    return tmp_path / "data" / "pictures"
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """How many images are decoded."""
+    counts, original = [], folder.read_parts
+
+    def counting(files, *arguments):
+        counts.append(len(files))
+        return original(files, *arguments)
+
+    monkeypatch.setattr(folder, "read_parts", counting)
+    return counts
+
+
+def test_a_folder_larger_than_memory_gives_the_same_images_from_a_file(pictures, monkeypatch, decoded):
+    ours = load(pictures)
+    (path,) = caches(pictures.parent)
+    assert path.parent == pictures.parent / ".ganzoo-cache"
+    assert os.listdir(path.parent) == [path.name]
+    again = load(pictures)
+    monkeypatch.setattr(folder, "MEMORY_SHARE", 1.0)
+    theirs = load(pictures)
+    for name, (images, labels) in theirs.splits.items():
+        assert isinstance(images, torch.Tensor)
+        for data in (ours, again):
+            assert isinstance(data.splits[name].images, StoredImages)
+            assert torch.equal(data.splits[name].images[:], images)
+            assert torch.equal(data.splits[name].labels, labels)
+    assert decoded == [11]
+
+
+def test_size_and_free_memory_choose(pictures, monkeypatch):
+    monkeypatch.setattr(folder, "MEMORY_SHARE", 0.25)
+    size = 11 * 3 * 6 * 6
+    for free, in_memory in ((4 * size, True), (4 * size - 1, False)):
+        monkeypatch.setattr(folder, "available_memory", lambda free=free: free)
+        assert isinstance(load(pictures).splits["train"].images, torch.Tensor) is in_memory
+
+
+def test_a_changed_picture_is_decoded_anew_and_other_shares_are_not(pictures, decoded):
+    load(pictures)
+    load(pictures, val_share=0.3)
+    assert decoded == [11]
+    noise(9, 9).save(pictures / "00.png")
+    load(pictures)
+    assert decoded == [11, 11]
+
+
+@pytest.mark.parametrize("spoil", [lambda c: c[:-1], lambda c: c[:200] + b"zzz" + c[203:], lambda c: b""])
+def test_a_damaged_file_is_made_anew(pictures, decoded, spoil):
+    first = load(pictures).splits["train"].images[:]
+    (path,) = caches(pictures.parent)
+    good = path.read_bytes()
+    path.write_bytes(spoil(good))
+    assert torch.equal(load(pictures).splits["train"].images[:], first)
+    assert decoded == [11, 11]
+    assert path.read_bytes() == good
+
+
+def test_a_bad_picture_is_named_and_no_file_is_left(pictures):
+    (pictures / "03.png").write_bytes(b"bad")
+    (pictures / "10.png").write_bytes(b"bad")
+    message = one_line_error(FolderDataModule(str(pictures)).setup)
+    assert message.startswith(f"{pictures / '03.png'}: ")
+    assert "and 1 more" in message
+    assert not caches(pictures.parent)
+    assert not list(pictures.parent.rglob("*.part"))
+
+
+def test_flowers_in_memory_and_flowers_in_a_file_share_what_is_kept(tmp_path, monkeypatch, decoded):
+    write_flowers(tmp_path)
+    stored_ones = small_flowers(tmp_path).load()
+    monkeypatch.setattr(folder, "MEMORY_SHARE", 1.0)
+    monkeypatch.setattr(FolderDataModule, "decoded", lambda *_: pytest.fail("decodes again"))
+    in_memory = small_flowers(tmp_path).load()
+    assert all(torch.equal(in_memory[name].images, stored_ones[name].images[:]) for name in in_memory)
+    assert isinstance(FlowersDataModule(data_dir=str(tmp_path)), FolderDataModule)
+
+
+# -- room --
+
+
+def test_without_room_anywhere_one_line_says_so_before_anything_is_decoded(pictures, monkeypatch, decoded):
+    monkeypatch.setattr(stored, "free_disk", lambda _: 3_000_000)
+    monkeypatch.setattr(folder, "available_memory", lambda: 2_000)
+    message = one_line_error(FolderDataModule(str(pictures), image_size=6).setup)
+    assert message.startswith(f"{pictures}: 11 images of 3x6x6 are ")
+    assert f"{pictures.parent / '.ganzoo-cache'} has room for 3 MB" in message
+    assert "xdg/ganzoo has room for 3 MB" in message
+    assert decoded == []
+
+
+def test_without_room_on_disk_what_still_fits_stays_in_memory(pictures, monkeypatch):
+    monkeypatch.setattr(stored, "free_disk", lambda _: 0)
+    assert isinstance(load(pictures).splits["train"].images, torch.Tensor)
+
+
+def test_a_folder_that_cannot_be_written_leaves_the_next_one(pictures, tmp_path):
+    (pictures.parent / ".ganzoo-cache").write_text("in the way")
+    assert load(pictures).splits["train"].images.path.parent == tmp_path / "xdg" / "ganzoo"
+
+
+@pytest.mark.parametrize(
+    ("most", "used", "dropped", "left"), [("max", 5, 0, None), (100, 60, 20, 60), (100, 120, 0, 0)]
+)
+def test_a_container_s_limit_counts_less_what_can_be_dropped(tmp_path, monkeypatch, most, used, dropped, left):
+    monkeypatch.setattr(room, "CGROUPS", tmp_path)
+    assert room.of_container() is None
+    for name, content in (("max", most), ("current", used), ("stat", f"anon 7\ninactive_file {dropped}")):
+        (tmp_path / f"memory.{name}").write_text(f"{content}\n")
+    assert room.of_container() == left
+    assert room.available_memory() == (room.of_machine() if left is None else pytest.approx(left))
+
+
+# -- in a run --
+
+
+def test_a_machine_decodes_once_and_looks_for_damage_once(pictures, decoded, monkeypatch):
+    looks = []
+    monkeypatch.setattr(stored, "check_file", looks.append)
+    for rank, expected in ((0, 0), (1, 0), (None, 1)):
+        looks.clear()
+        data = FolderDataModule(str(pictures), image_size=6)
+        data.prepare_data() if rank == 0 else None  # Lightning calls it in the first process of a machine alone
+        looks.clear()
+        if rank is not None:
+            data.trainer = Trainer(accelerator="cpu", devices=1, logger=False, enable_checkpointing=False)
+            monkeypatch.setattr(type(data.trainer), "local_rank", rank)
+        data.setup()
+        assert len(looks) == expected
+    assert decoded == [11]
+
+
+def scores(folder, data):
+    torch.manual_seed(0)
+    model = GAN(image_shape=data.image_shape, generator_options={"hidden": [4]}, critic_options={"hidden": [4]})
+    trainer = Trainer(
+        default_root_dir=folder, callbacks=[Scores(metrics=["fid"])], accelerator="cpu", devices=1, logger=False,
+        max_steps=2, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        num_sanity_val_steps=0, val_check_interval=2, check_val_every_n_epoch=None,
+    )  # fmt: skip
+    trainer.fit(model, data)
+    metrics = dict(trainer.callback_metrics)
+    trainer.test(model, data, verbose=False)
+    return metrics | trainer.callback_metrics, list(model.parameters())
+
+
+def test_a_run_is_the_same_wherever_its_images_are(tmp_path, monkeypatch):
+    write_flowers(tmp_path)
+    made = [scores(tmp_path, small_flowers(tmp_path, batch_size=5))]
+    monkeypatch.setattr(folder, "MEMORY_SHARE", 1.0)
+    made.append(scores(tmp_path, small_flowers(tmp_path, batch_size=5)))
+    assert {"val/fid", "test/fid"} <= made[0][0].keys()
+    torch.testing.assert_close(made[0], made[1], rtol=0, atol=0)
