@@ -23,7 +23,7 @@ from configs.parser import Parser, fail
 from datamodules import DataError, ImageDataModule
 from zoo import GAN
 from zoo.compiled import CompileError, plain_errors
-from zoo.errors import BatchError
+from zoo.errors import BatchError, CheckpointError
 from zoo.precision import settings_kept
 from zoo.scorers import ScorerError
 
@@ -68,7 +68,7 @@ def statuses() -> Iterator[None]:
         fail(1, str(error))
     except OSError as error:  # a full disk, a folder that nobody may write to
         fail(1, f"{error.filename or 'a file'}: {error.strerror or error}")
-    except (ScorerError, CompileError, BatchError, MisconfigurationException) as error:
+    except (ScorerError, CompileError, BatchError, CheckpointError, MisconfigurationException) as error:
         fail(2, str(error))
 
 

@@ -1,6 +1,7 @@
 """The newest state of a run, to resume from."""
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.exceptions import SIGTERMException
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from zoo import losses
 
@@ -63,15 +65,29 @@ class LastCheckpoint(Checkpoint):
         if trainer.global_step == self.saved_step or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         path = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
-        if are_finite(trainer.lightning_module):
+        if are_finite(trainer.lightning_module) and have_finite_states(trainer.optimizers):
             trainer.save_checkpoint(path, weights_only=False)  # the optimizers too
         else:
+            self.refused_step = trainer.global_step
             log.warning("step %d has weights that are not finite: %s is left as it is", trainer.global_step, path)
         self.saved_step = trainer.global_step
 
 
 @torch.no_grad()
 def are_finite(module: nn.Module) -> bool:
-    """Whether every weight is: a mean is nan or infinite if one is, and costs a thirtieth of a look at each."""
-    means = [losses.mean(weight) for weight in module.parameters()]
+    """Return whether every weight and every running statistic is.
+
+    A mean is nan or infinite if one of its numbers is, and costs a thirtieth of a look at each.
+    """
+    numbers = [*module.parameters(), *(buffer for buffer in module.buffers() if buffer.is_floating_point())]
+    means = [losses.mean(each) for each in numbers if each.numel()]
     return not means or bool(torch.stack([mean.float() for mean in means]).isfinite().all())
+
+
+@torch.no_grad()
+def have_finite_states(optimizers: Iterable[Optimizer]) -> bool:
+    """Return whether all that optimizers keep of their weights is: else the weights won't be for long."""
+    states = [state for optimizer in optimizers for state in optimizer.state.values()]
+    held = [value for state in states for value in state.values() if isinstance(value, Tensor)]
+    means = [losses.mean(value.float()) for value in held]
+    return not means or bool(torch.stack([mean.cpu() for mean in means]).isfinite().all())

@@ -18,8 +18,8 @@ import callbacks
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.run_folder import dashboard_id, find_checkpoint, log_file, new_run_folder
 from configs.hooks import is_busy, silence
-from zoo import precision
-from zoo.checkpoints import differences, trained_steps
+from zoo import precision, trust
+from zoo.checkpoints import differences, read
 from zoo.networks import count_parameters
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
@@ -133,9 +133,11 @@ class ZooCLI(LightningCLI):
         if not self.checkpoint:
             self.config_init[self.subcommand]["ckpt_path"] = None
             return
-        if told := differences(self.checkpoint, self.model, to_train=self.subcommand == "fit"):
+        saved, to_train = read(self.checkpoint), self.subcommand == "fit"
+        if told := differences(saved, self.model, to_train):
             raise ValueError(f"--ckpt_path: {self.checkpoint} is of another model: {'; '.join(told)}")
-        steps, last = trained_steps(self.checkpoint), self._get(self.config_init, "trainer").get("max_steps")
+        trust.check(saved, self.model, f"--ckpt_path: {self.checkpoint}", to_train)
+        steps, last = saved["global_step"], self._get(self.config_init, "trainer").get("max_steps")
         if self.subcommand == "fit" and 0 <= last <= steps:
             if self._get(self.config, "ckpt_path") == "auto":
                 print(f"{self.checkpoint} has {steps} steps already: nothing is left to train")

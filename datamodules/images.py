@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from datamodules.batches import Images, OrderedBatches, Sampling, ShuffledSteps, batch_loader
+from datamodules.fingerprint import arguments_of, checksum, differences
 from zoo.randomness import run_seed, seeded
 
 RESIDENT_BYTES = 2**30
@@ -81,6 +82,7 @@ class ImageDataModule(LightningDataModule):
         self.predict_samples, self.sampling = predict_samples, sampling
         self.data_dir = Path(data_dir) if data_dir else default_data_dir()
         self.splits: dict[str, Images] = {}
+        self._checksum = ""
 
     # -- what a data set must say --
 
@@ -131,28 +133,27 @@ class ImageDataModule(LightningDataModule):
         images = data.images if isinstance(data.images, Tensor) else data.images[:]
         return Images(images.to(device), data.labels.to(device))
 
-    def state_dict(self) -> dict[str, Any]:
-        """What the order of the training images follows from, beside the step: for a checkpoint."""
-        trainer = self.trainer
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what the images of every training step follow from, beside the step, as plain values."""
+        trainer, train = self.trainer, self.splits["train"]
         assert trainer is not None
+        per_step = self.batch_size * getattr(trainer.lightning_module, "batches_per_step", 1) * trainer.world_size
+        self._checksum = self._checksum or checksum(*train)
         return {
             "data": type(self).__name__,
             "seed": run_seed(),
-            "images": len(self.splits["train"].images),
-            "images_per_step": self.batch_size
-            * getattr(trainer.lightning_module, "batches_per_step", 1)
-            * trainer.world_size,
+            "images": len(train.images),
+            "images_per_step": per_step,
             "sampling": self.sampling,
             "flip": self.flip,
+            # the same images in a step may come from more processes with a smaller batch each
+            "arguments": {name: value for name, value in arguments_of(self).items() if name != "batch_size"},
+            "checksum": self._checksum,
         }
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Raises MisconfigurationException where training would go on with other images than it began with."""
-        if self.trainer is None or not self.trainer.training:
-            return
-        ours = self.state_dict()
-        told = [f"{key} is {state_dict[key]}, not {ours[key]}" for key in ours if state_dict.get(key) != ours[key]]
-        if told:
+    def check_fingerprint(self, saved: dict[str, Any]) -> None:
+        """Raise MisconfigurationException where training would go on with other images than it began with."""
+        if told := differences(saved, self.fingerprint()):
             raise MisconfigurationException(f"--ckpt_path: the checkpoint is of a run whose {'; '.join(told)}")
 
     def ordered_loader(self, data: Images) -> DataLoader[Images]:

@@ -5,8 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from zoo.checkpoint_file import check_top, read_file
 from zoo.gan import GAN
 
 # What of a model a checkpoint's weights depend on; the rest may differ where nothing is trained.
@@ -15,13 +14,12 @@ ARCHITECTURE = {
 }  # fmt: skip
 
 
-def differences(path: Path, model: GAN, to_train: bool) -> list[str]:
-    """What the checkpoint at `path` says otherwise than `model`, a sentence for each difference that matters.
+def differences(saved: dict[str, Any], model: GAN, to_train: bool) -> list[str]:
+    """Return what a checkpoint says otherwise than `model`, a sentence for each difference that matters.
 
     Every hyperparameter matters `to_train`, since optimizers and counters go on where they were; otherwise those that
-    the weights depend on. Raises ValueError for a file that is no checkpoint of this zoo; never runs code from it.
+    the weights depend on.
     """
-    saved = read(path)
     theirs = comparable(defaults(type(model)) | saved["hyper_parameters"]) | {"class": saved["model_class"]}
     ours = comparable(model.hparams) | {"class": type(model).__name__}
     return [
@@ -31,20 +29,10 @@ def differences(path: Path, model: GAN, to_train: bool) -> list[str]:
     ]
 
 
-def trained_steps(path: Path) -> int:
-    """How many steps the checkpoint's weights were trained. Raises ValueError as `differences`."""
-    return int(read(path)["global_step"])
-
-
 def read(path: Path) -> dict[str, Any]:
-    """The checkpoint; its tensors stay on disk until they are looked at."""
-    try:
-        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        missing = {"hyper_parameters", "model_class", "global_step"} - set(saved)
-    except Exception as error:  # torch raises half a dozen kinds, with pages of advice
-        raise ValueError(f"{path} is no checkpoint of this zoo ({type(error).__name__})") from error
-    if missing:
-        raise ValueError(f"{path} is no checkpoint of this zoo: it has no {', '.join(sorted(missing))}")
+    """Return the checkpoint at `path`; its tensors stay on disk until they are looked at. Raises CheckpointError."""
+    saved = read_file(path)
+    check_top(saved, str(path))
     return saved
 
 

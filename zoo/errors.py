@@ -3,3 +3,7 @@
 
 class BatchError(ValueError):
     """A batch that the model cannot take, found when it comes. The message is one line that says what to change."""
+
+
+class CheckpointError(ValueError):
+    """A file that is no checkpoint, or not this model's. The message is one line: which file, what is wrong."""

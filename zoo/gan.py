@@ -5,10 +5,11 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from zoo import losses
+from zoo import losses, trust
 from zoo.average import MovingAverage
 from zoo.loop import AdversarialLoop
 from zoo.networks import NETWORKS, build, mixes_samples
@@ -138,20 +139,26 @@ class GAN(AdversarialLoop):
         return on_real, on_fake
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Names the model, so that no other is built from its checkpoint, and keeps who moves next."""
+        """Keep the model's name, so that no other is built from it, who moves next, and what the data is."""
         checkpoint["model_class"] = type(self).__name__
         checkpoint["schedule"] = self.schedule.state_dict()
+        data = getattr(self._trainer, "datamodule", None)
+        if data is not None and hasattr(data, "fingerprint"):
+            checkpoint["data"] = data.fingerprint()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Remembers how long the weights were trained, and who moves next."""
-        if (saved := checkpoint.get("model_class")) != type(self).__name__:
-            raise ValueError(f"this checkpoint is of {saved}, not of {type(self).__name__}")
+        """Check all that a checkpoint holds, then take over how long the weights were trained and who moves next."""
+        trainer = self._trainer
+        to_train = trainer is not None and trainer.state.fn == TrainerFn.FITTING
+        trust.check(checkpoint, self, "the checkpoint", to_train)
+        if trainer is not None:
+            trust.take_only_what_is_trusted(checkpoint, self, trainer)
+        if to_train:
+            trust.check_data(checkpoint, getattr(trainer, "datamodule", None))
         self.trained_steps = checkpoint["global_step"]
         self.schedule.load_state_dict(checkpoint["schedule"])
         if any(key.startswith("averaged.") for key in checkpoint["state_dict"]):
             self.averaged = MovingAverage(self.sampler).to(self.device)
-        elif self.averaged is not None:
-            raise ValueError("this model has an averaged generator, the checkpoint has none")
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """The critic's, then the generator's, which also trains the prior."""

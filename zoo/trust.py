@@ -1,0 +1,102 @@
+"""What a checkpoint holds, compared with what the model expects, before anything is loaded from it.
+
+Tensors of another shape corrupt memory in fused optimizers, and Lightning lets a checkpoint choose paths: nothing here
+is believed because the file says so.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor
+
+from zoo.alike import check_alike, check_alike_tensor, check_counters
+from zoo.average import MovingAverage
+from zoo.checkpoint_file import check_top, check_values
+from zoo.errors import CheckpointError
+from zoo.trusted_optimizers import check_optimizers
+
+if TYPE_CHECKING:
+    from zoo.gan import GAN
+
+
+def check(saved: dict[str, Any], model: "GAN", name: str, to_train: bool) -> None:
+    """Raise CheckpointError unless the weights in a checkpoint are those of `model`, and its optimizers' to train it.
+
+    Args:
+        saved: the checkpoint.
+        model: what is to be loaded.
+        name: of the checkpoint, for the message.
+        to_train: whether its optimizers, its schedule and its counters will be used too.
+    """
+    check_values(saved, name)
+    check_top(saved, name)
+    if saved["model_class"] != type(model).__name__:
+        raise CheckpointError(f"{name} is of {saved['model_class']}, not of {type(model).__name__}")
+    check_weights(saved["state_dict"], model, name)
+    check_alike(saved["schedule"], model.schedule.state_dict(), f"{name}: schedule")
+    check_counters(saved.get("loops", {}), f"{name}: loops")
+    if to_train:
+        check_optimizers(saved, model, name)
+
+
+def check_data(saved: dict[str, Any], data: Any) -> None:
+    """Raise an error of the data module's where training would go on with other images than it began with.
+
+    Args:
+        saved: a checked checkpoint; one of an earlier version has its record of the data under the module's name.
+        data: the data module, or None where the trainer was given a loader: nothing is known of that.
+    """
+    if not hasattr(data, "check_fingerprint"):
+        return
+    earlier = [value for key, value in saved.items() if key.endswith("DataModule") and isinstance(value, dict)]
+    if isinstance(record := saved.get("data", earlier[0] if earlier else {}), dict):
+        data.check_fingerprint(record)
+
+
+def check_weights(weights: Mapping[str, Any], model: "GAN", name: str) -> None:
+    """Raise CheckpointError unless names, shapes and kinds of number are the model's, and all are finite."""
+    expected = model.state_dict()
+    if any(key.startswith("averaged.") for key in weights) and model.averaged is None:
+        average = MovingAverage(model.sampler).state_dict()
+        expected |= {f"averaged.{key}": value for key, value in average.items()}
+    if different := sorted(expected.keys() ^ weights.keys()):
+        side = "has no" if different[0] in expected else "has an unknown"
+        raise CheckpointError(f"{name}: the checkpoint {side} {different[0]}")
+    for key, value in expected.items():
+        if isinstance(value, Tensor):
+            check_alike_tensor(weights[key], value, f"{name}: {key}")
+        else:
+            check_alike(weights[key], value, f"{name}: {key}")
+    extra = weights.get("averaged._extra_state", {"decay": 0.0, "updates": 0})
+    if not 0 <= extra["decay"] < 1 or extra["updates"] < 0:
+        raise CheckpointError(f"{name}: averaged has decay {extra['decay']} and {extra['updates']} updates")
+
+
+def take_only_what_is_trusted(saved: dict[str, Any], model: "GAN", trainer: Trainer) -> None:
+    """Change a checked checkpoint so that it chooses no path and no rate, before Lightning reads it.
+
+    A resumed run's best is its own, in its own folder. The optimizers' options are the configuration's. What else is
+    loaded has the keys and the types that this run would save itself. Raises CheckpointError.
+    """
+    held = saved.get("callbacks", {})
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, ModelCheckpoint):
+            held.pop(callback.state_key, None)
+            held.pop(callback._legacy_state_key, None)
+        elif held.get(callback.state_key) and type(callback).__module__.split(".")[0] in ("lightning", "callbacks"):
+            check_alike(held[callback.state_key], callback.state_dict(), f"the checkpoint's {callback.state_key}")
+    plugin = trainer.precision_plugin
+    saved.pop("native_amp_scaling_state", None)
+    if type(plugin).__qualname__ in saved:
+        check_alike(saved[type(plugin).__qualname__], plugin.state_dict(), "the checkpoint's gradient scaler")
+    if trainer.state.fn != TrainerFn.FITTING:
+        return
+    for state, optimizer in zip(saved["optimizer_states"], model.configure_optimizers(), strict=True):
+        state["param_groups"] = optimizer.state_dict()["param_groups"]
+    check_alike(saved["loops"].get("fit_loop"), trainer.fit_loop.state_dict(), "the checkpoint's loops.fit_loop")
+    counted = saved["loops"]["fit_loop"]["epoch_loop.manual_optimization.optim_step_progress"]["total"]["completed"]
+    if counted != saved["global_step"]:
+        raise CheckpointError(f"the checkpoint says {saved['global_step']} steps and counts {counted}")
