@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from datamodules.stored import StoredImages
+
 # Where images lie and how they are fetched and served changes none of them.
 IRRELEVANT = {"self", "data_dir", "folder", "num_workers", "predict_samples", "download", "check_md5", "kwargs"}
 HASHED_BYTES = 2**26  # of the images; of larger data every n-th image is taken
@@ -28,9 +30,9 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def checksum(images: Tensor, labels: Tensor) -> str:
+def checksum(images: Tensor | StoredImages, labels: Tensor) -> str:
     """Return 8 hexadecimal digits that change with images [N, C, H, W] and labels [N], wherever they lie."""
-    count, each = len(images), max(images[:1].nbytes, 1)
+    count, each = len(images), max(images[torch.arange(min(len(images), 1))].nbytes, 1)
     few = torch.arange(0, count, max(-(-count * each // HASHED_BYTES), 1))
     crc = zlib.crc32(f"{tuple(images.shape)} {images.dtype}".encode())
     for part in few.split(max(2**22 // each, 1)):

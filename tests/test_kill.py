@@ -111,7 +111,7 @@ def test_killed_at_any_moment_a_run_resumes_as_if_it_had_not_been(tmp_path, case
     resumed = finish(folders[1], "--ckpt_path=last")
     assert resumed.name != whole.name
     ends = [torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True) for folder in (whole, resumed)]
-    for key in ("state_dict", "optimizer_states", "schedule", "global_step", "DigitsDataModule"):
+    for key in ("state_dict", "optimizer_states", "schedule", "global_step", "data"):
         assert equal(ends[0][key], ends[1][key]), key
     before, after = logged(whole), logged(resumed)
     assert sorted(after) == [step for step in before if step > stopped]

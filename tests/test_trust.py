@@ -176,13 +176,14 @@ def test_a_checkpoint_removes_and_writes_nothing_of_its_choice(trained, tmp_path
     kept = tmp_path / "kept"
     kept.mkdir()
     (kept / "thesis.txt").write_text("years")
+    address = f"local://{kept}"  # Lightning removes no local path outside of its folder, but anything elsewhere
 
     def change(saved):
         for state in saved["callbacks"].values():
             if "best_k_models" in state:
-                state["dirpath"] = None  # some ModelCheckpoints have none yet when they are loaded
-                state["best_k_models"] = {f"local://{kept}": torch.tensor(9e9), str(kept): torch.tensor(9e9)}
-                state["kth_best_model_path"] = state["best_model_path"] = state["last_model_path"] = str(kept)
+                del state["dirpath"]  # which Lightning takes for its own folder
+                state["best_k_models"] = {address: torch.tensor(9e9)}
+                state["kth_best_model_path"] = state["best_model_path"] = state["last_model_path"] = address
                 state["kth_value"] = torch.tensor(9e9)
 
     resumed = run("fit", f"--ckpt_path={spoil(trained, change)}")
@@ -194,6 +195,7 @@ def test_lightnings_own_checkpoints_are_not_led_astray_either(tmp_path):
     """From Python, with a ModelCheckpoint of the user's, which saves and removes at every step."""
     kept = tmp_path / "kept.ckpt"
     kept.write_text("years")
+    address = f"local://{kept}"
     own = ModelCheckpoint(monitor="train/critic_loss", every_n_train_steps=1, save_top_k=1)
     first = trainer(tmp_path / "sender", own, steps=2, log_every_n_steps=1)
     first.fit(small(), digits())
@@ -201,14 +203,16 @@ def test_lightnings_own_checkpoints_are_not_led_astray_either(tmp_path):
 
     def change(saved):
         state = saved["callbacks"][own.state_key]
-        state |= {"dirpath": None, "best_k_models": {str(kept): torch.tensor(9e9)}, "kth_best_model_path": str(kept)}
+        del state["dirpath"]
+        state |= {"best_k_models": {address: torch.tensor(9e9)}, "kth_best_model_path": address}
+        state |= {"kth_value": torch.tensor(9e9), "best_model_path": address}
 
     again = ModelCheckpoint(monitor="train/critic_loss", every_n_train_steps=1, save_top_k=1)
     trainer(tmp_path / "user", again, steps=6, log_every_n_steps=1).fit(
         small(), digits(), ckpt_path=spoil(path, change)
     )
     assert kept.read_text() == "years"
-    assert again.best_model_path != str(kept)
+    assert again.best_model_path != address
 
 
 def test_a_checkpoint_chooses_no_rate(trained, run):
