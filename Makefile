@@ -34,7 +34,7 @@ format: .venv/installed-dev ## let ruff rewrite
 	$(BIN)/ruff format .
 
 clean: ## remove the virtual environment and what tools left behind (runs/ and data/ stay)
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis ganzoo.egg-info build
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

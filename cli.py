@@ -23,7 +23,7 @@ from configs.parser import Parser, fail
 from datamodules import DataError, ImageDataModule
 from zoo import GAN
 from zoo.compiled import CompileError, plain_errors
-from zoo.errors import BatchError, CheckpointError
+from zoo.errors import BatchError, CheckpointError, NothingKeptError
 from zoo.precision import settings_kept
 from zoo.scorers import ScorerError
 
@@ -64,7 +64,7 @@ def statuses() -> Iterator[None]:
     try:
         with plain_errors():
             yield
-    except (DataError, GuardError) as error:
+    except (DataError, GuardError, NothingKeptError) as error:
         fail(1, str(error))
     except OSError as error:  # a full disk, a folder that nobody may write to
         fail(1, f"{error.filename or 'a file'}: {error.strerror or error}")

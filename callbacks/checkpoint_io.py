@@ -1,13 +1,13 @@
 """Checkpoints that are there whole or not at all."""
 
 import io
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from zoo.whole_files import whole_file
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -18,18 +18,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Raises OSError with the file's name."""
-        path = Path(path)
-        partial = path.with_name(f"{path.name}.part")
+        """Write a checkpoint. Raises OSError with the file's name."""
         torch.save(checkpoint, content := io.BytesIO())
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                file.write(content.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except OSError as error:
-            with suppress(OSError):
-                partial.unlink()
-            raise OSError(error.errno, error.strerror, str(path)) from error
+        with whole_file(Path(path)) as file:
+            file.write(content.getbuffer())

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
 
-from callbacks.pictures import Pictures, samples_folder
+from callbacks.pictures import Pictures, samples_folder, write_picture
 from zoo.loop import AdversarialLoop
 from zoo.priors import GaussianMixture
 from zoo.sampling import evaluating
@@ -88,7 +88,7 @@ class ImageGrid(Pictures):
         if trainer.is_global_zero and "test" in splits:
             real = from_bytes(splits["test"].images[: self.num_images])
             if are_pictures(real):
-                grid_picture(real).save(samples_folder(trainer) / "real.png")
+                write_picture(grid_picture(real), samples_folder(trainer) / "real.png")
 
 
 class ComponentGrid(Pictures):

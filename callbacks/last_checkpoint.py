@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zoo import losses
+from zoo.errors import NothingKeptError
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
 
@@ -32,11 +33,11 @@ class LastCheckpoint(Checkpoint):
         if every_n_steps < 1:
             raise ValueError(f"{type(self).__name__}: every_n_steps must be at least 1, got {every_n_steps}")
         self.every_n_steps = every_n_steps
-        self.saved_step = -1
+        self.saved_step = self.refused_step = -1
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets what an earlier run saved."""
-        self.saved_step = -1
+        self.saved_step = self.refused_step = -1
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -55,6 +56,17 @@ class LastCheckpoint(Checkpoint):
         """Saves the final state."""
         self.save(trainer)
 
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Raise NothingKeptError where no weights were ever finite; say which steps are lost where the last are not."""
+        if self.refused_step != trainer.global_step or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        if not self.path(trainer).is_file():
+            raise NothingKeptError(
+                f"step {self.refused_step}: weights are not finite, and were not at any earlier save: nothing was "
+                "kept; try lower learning rates"
+            )
+        log.warning("weights are not finite at the end: %s is of an earlier step", self.path(trainer))
+
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Saves when the process is told to end, which Lightning looks at between steps; never a step half done."""
         if isinstance(exception, SIGTERMException):
@@ -64,13 +76,17 @@ class LastCheckpoint(Checkpoint):
         """Every rank takes part; rank 0 writes."""
         if trainer.global_step == self.saved_step or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
-        path = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
+        path = self.path(trainer)
         if are_finite(trainer.lightning_module) and have_finite_states(trainer.optimizers):
             trainer.save_checkpoint(path, weights_only=False)  # the optimizers too
         else:
             self.refused_step = trainer.global_step
             log.warning("step %d has weights that are not finite: %s is left as it is", trainer.global_step, path)
         self.saved_step = trainer.global_step
+
+    def path(self, trainer: Trainer) -> Path:
+        """Return where the newest state is kept."""
+        return Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
 
 
 @torch.no_grad()

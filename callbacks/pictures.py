@@ -1,5 +1,6 @@
 """What all callbacks that draw share: when they draw, and where the pictures go."""
 
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,9 @@ from PIL import Image
 
 from zoo.loop import AdversarialLoop
 from zoo.regular_files import open_regular
+from zoo.whole_files import whole_file
+
+log = logging.getLogger("lightning.pytorch.ganzoo")
 
 
 class Pictures(Callback):
@@ -67,7 +71,11 @@ class Pictures(Callback):
         if self.drawn_step != (step := trainer.global_step):
             self.draw(trainer, pl_module, f"step_{step:07d}", step)
         if self.gif and self.drawn and not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            write_gif(self.drawn, samples_folder(trainer) / f"{self.prefix}training.gif")
+            path = samples_folder(trainer) / f"{self.prefix}training.gif"
+            try:
+                write_gif(self.drawn, path)
+            except OSError as error:
+                log.warning("no picture %s (%s)", path, error.strerror)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draws the tested model, whose trainer has taken no steps itself."""
@@ -81,8 +89,8 @@ class Pictures(Callback):
             return
         self.drawn_step = step
         picture = self.picture(trainer, model)
-        picture.save(file := samples_folder(trainer) / f"{self.prefix}{name}.png")
-        self.drawn.append(file)
+        if write_picture(picture, path := samples_folder(trainer) / f"{self.prefix}{name}.png"):
+            self.drawn.append(path)
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image(self.title, [picture], step=step, caption=[f"step {step}"])
@@ -91,10 +99,19 @@ class Pictures(Callback):
 
 
 def samples_folder(trainer: Trainer) -> Path:
-    """Where the pictures of this run go; made if needed."""
-    folder = Path(trainer.default_root_dir) / "samples"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """Return where the pictures of this run go; the first one makes it."""
+    return Path(trainer.default_root_dir) / "samples"
+
+
+def write_picture(picture: Image.Image, path: Path) -> bool:
+    """Write a PNG, or warn that it cannot be written: a picture less is no reason to lose a run. Return whether."""
+    try:
+        with whole_file(path) as file:
+            picture.save(file, format="PNG")
+    except OSError as error:
+        log.warning("no picture %s (%s)", path, error.strerror)
+        return False
+    return True
 
 
 def write_gif(files: Sequence[Path], path: Path, max_frames: int = 50, max_width: int = 300) -> None:
@@ -110,4 +127,12 @@ def write_gif(files: Sequence[Path], path: Path, max_frames: int = 50, max_width
             size = (width, round(width * picture.height / picture.width))
             frames.append(picture.resize(size, Image.Resampling.BOX).quantize(32))
     durations = [120] * (len(frames) - 1) + [2000]
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True)
+    with whole_file(path) as target:
+        moving: dict[str, Any] = {
+            "save_all": True,
+            "append_images": frames[1:],
+            "duration": durations,
+            "loop": 0,
+            "optimize": True,
+        }
+        frames[0].save(target, format="GIF", **moving)

@@ -19,6 +19,8 @@ from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 
+from callbacks.run_order import number
+
 LOGGERS = "lightning", "lightning.pytorch", "lightning.fabric"
 
 # What Lightning warns of on every run of ours, and why it may be ignored.
@@ -61,6 +63,8 @@ def new_run_folder(runs: Path) -> Path:
         restart = os.environ.get("SLURM_RESTART_COUNT", "0")
         made = runs / f"slurm_{os.environ['SLURM_JOB_ID']}.{os.environ.get('SLURM_STEP_ID', '0')}.{restart}"
         made.mkdir(exist_ok=True)
+        if os.environ.get("SLURM_PROCID", "0") == "0":
+            number(made)
     else:
         made = folder_of_now(runs)
     os.environ["GANZOO_RUN_DIR"] = str(made)
@@ -87,25 +91,9 @@ def folder_of_now(runs: Path) -> Path:
         made = runs / (f"{now}~{attempt}" if attempt else now)
         with suppress(FileExistsError):
             made.mkdir()
+            number(made)
             break
     return made
-
-
-def find_checkpoint(given: str, runs: Path) -> Path | None:
-    """`last` and `best` mean the newest of that name under `runs`; anything else is a path. Raises ValueError.
-
-    `auto` is `last`, or None where there is none.
-    """
-    if given == "auto":
-        return find_checkpoint("last", runs) if any(runs.glob("*/checkpoints/last.ckpt")) else None
-    if given not in ("last", "best"):
-        if not Path(given).is_file():
-            raise ValueError(f"there is no file {given}")
-        return Path(given)
-    found = sorted(runs.glob(f"*/checkpoints/{given}.ckpt"), key=lambda path: path.stat().st_mtime)
-    if not found:
-        raise ValueError(f"{given}: no {given}.ckpt under {runs}/*/checkpoints")
-    return found[-1]
 
 
 def dashboard_id(run_dir: Path, checkpoint: Path | None) -> str:

@@ -16,7 +16,8 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import callbacks
 from callbacks.checkpoint_io import AtomicCheckpointIO
-from callbacks.run_folder import dashboard_id, find_checkpoint, log_file, new_run_folder
+from callbacks.run_folder import dashboard_id, log_file, new_run_folder
+from callbacks.run_order import find_checkpoint, run_of
 from configs.hooks import is_busy, silence
 from zoo import precision, trust
 from zoo.checkpoints import differences, read
@@ -88,7 +89,8 @@ class ZooCLI(LightningCLI):
         if given == "auto" and self.subcommand != "fit":
             self.parser.error("--ckpt_path: auto is for fit: it resumes where there is something to resume from")
         try:
-            self.checkpoint = find_checkpoint(given, self.runs) if given else None
+            own = run_of(Path(str(config.config[-1]))) if config.get("config") else None
+            self.checkpoint = find_checkpoint(given, own.parent if own else self.runs, own) if given else None
         except ValueError as error:
             self.parser.error(f"--ckpt_path: {error}")
 

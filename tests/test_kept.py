@@ -2,7 +2,10 @@
 
 import os
 import socket
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -57,13 +60,31 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
     assert os.listdir(tmp_path) == ["x"]
 
 
+LEAVE = """
+import os, sys
+from pathlib import Path
+from zoo.whole_files import whole_file
+with whole_file(Path("x")) as file:
+    file.write(b"half")
+    file.flush()
+    print("writing", flush=True)
+    sys.stdin.read() or os._exit(9)
+"""
+
+
 def test_what_killed_processes_left_goes_and_what_is_being_written_stays(tmp_path):
-    for name, age in ((".x.00000000.part", 2), (".x.11111111.part", 0), (".y.22222222.part", 2)):
-        (tmp_path / name).touch()
-        seconds = (tmp_path / name).stat().st_mtime - age * kept.STALE_SECONDS
-        os.utime(tmp_path / name, (seconds, seconds))
+    root = str(Path(__file__).parent.parent)
+    environment = os.environ | {"PYTHONPATH": root}
+    writer = subprocess.Popen(
+        [sys.executable, "-c", LEAVE], cwd=tmp_path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert writer.stdout.readline() == b"writing\n"
+    (tmp_path / ".y.22222222.part").touch()
     write_checked(tmp_path / "x", [b""])
-    assert sorted(os.listdir(tmp_path)) == [".x.11111111.part", ".y.22222222.part", "x"]
+    assert len(list(tmp_path.glob(".x.*.part"))) == 1, "its writer lives"
+    writer.communicate()
+    write_checked(tmp_path / "x", [b""])
+    assert sorted(os.listdir(tmp_path)) == [".y.22222222.part", "x"]
 
 
 # -- regular files only --

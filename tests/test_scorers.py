@@ -261,3 +261,22 @@ def test_a_download_that_is_wrong_leaves_nothing(tmp_path):
 
 def test_the_index_is_json_that_people_can_read():
     assert json.loads((FOLDER / "index.json").read_text()) == INDEX
+
+
+def hostile_scorer(path, **sizes):
+    """A Classifier's checkpoint that claims other sizes than its weights have."""
+    model = Classifier((1, 8, 8), 3, width=4, max_width=4, stages=1)
+    options = {"image_shape": [1, 8, 8], "num_classes": 3, "width": 4, "max_width": 4, "stages": 1} | sizes
+    saved = {"model_class": "Classifier", "hyper_parameters": options, "state_dict": model.state_dict()}
+    torch.save(saved, path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [{"width": 10**7}, {"stages": 10**9}, {"width": "4"}, {"image_shape": [1]}, {"width": 5}, {"num_classes": -1}],
+)
+def test_a_scorer_is_no_larger_than_its_weights(sizes, tmp_path):
+    assert load_scorer(hostile_scorer(tmp_path / "honest.ckpt")).num_classes == 3
+    with pytest.raises(ScorerError, match=r"hostile\.ckpt"):
+        load_scorer(hostile_scorer(tmp_path / "hostile.ckpt", **sizes))

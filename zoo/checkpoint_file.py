@@ -1,7 +1,7 @@
 """A checkpoint's file, read as data: bounded in size, without code, and refused in one line where it is none."""
 
 import math
-import stat
+import os
 import warnings
 import zipfile
 from pathlib import Path
@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 from torch import Tensor
 
 from zoo.errors import CheckpointError
+from zoo.regular_files import open_regular
 
 #: Bytes that a file may hold beside its tensors, and values that its dictionaries and lists may hold in all.
 MAX_BYTES, MAX_VALUES = 2**26, 200_000
@@ -27,19 +28,15 @@ def read_file(path: Path) -> dict[str, Any]:
     file, or is made to do harm; no code in it is run.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise CheckpointError(f"{path} is no checkpoint of this zoo: not a regular file")
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            size, members = os.fstat(file.fileno()).st_size, archive.infolist()
     except (OSError, zipfile.BadZipFile, ValueError) as error:
-        told = getattr(error, "strerror", None) or type(error).__name__
-        raise CheckpointError(f"{path} is no checkpoint of this zoo ({told})") from error
-    if any(
-        member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size for member in members
-    ):
+        told = "empty" if path.is_file() and not path.stat().st_size else getattr(error, "strerror", None)
+        raise CheckpointError(f"{path} is no checkpoint of this zoo ({told or type(error).__name__})") from error
+    if any(each.compress_type != zipfile.ZIP_STORED or each.file_size != each.compress_size for each in members):
         raise CheckpointError(f"{path} is no checkpoint of this zoo: what it holds is packed")
     records = sum(member.file_size for member in members if not is_storage(member.filename))
-    if records > MAX_BYTES or sum(member.file_size for member in members) > path.stat().st_size:
+    if records > MAX_BYTES or sum(member.file_size for member in members) > size:
         raise CheckpointError(f"{path} is no checkpoint of this zoo: it claims to hold more than its own size")
     try:
         with warnings.catch_warnings():

@@ -7,3 +7,7 @@ class BatchError(ValueError):
 
 class CheckpointError(ValueError):
     """A file that is no checkpoint, or not this model's. The message is one line: which file, what is wrong."""
+
+
+class NothingKeptError(RuntimeError):
+    """A run that ended without any weights worth keeping."""

@@ -1,17 +1,13 @@
 """Where this machine keeps what can be computed again, and how such a file is written whole and read with care."""
 
 import os
-import time
 import zlib
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
 from zoo.regular_files import open_regular
+from zoo.whole_files import whole_file
 
-#: A partial file that nobody has written to for so many seconds was left behind by a process that is gone.
-STALE_SECONDS = 3600.0
 CHECKSUM_BYTES = 4
 PART_BYTES = 1 << 24
 
@@ -20,11 +16,6 @@ def cache_folder() -> Path | None:
     """`ganzoo` in $XDG_CACHE_HOME or ~/.cache; None where there is neither that nor a home. It need not exist."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # "~" stays where there is no home
     return Path(base) / "ganzoo" if os.path.isabs(base) else None
-
-
-def partial_path(path: Path) -> Path:
-    """A hidden name beside `path` that no other process uses."""
-    return path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
 
 
 def write_checked(path: Path, parts: Iterable[bytes | memoryview]) -> int:
@@ -42,27 +33,13 @@ def write_checked(path: Path, parts: Iterable[bytes | memoryview]) -> int:
     Raises:
         OSError: it cannot be written; nothing is left behind then, nor if `parts` raises.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    remove_stale(path)
-    partial, checksum = partial_path(path), 0
-    try:
-        with partial.open("xb") as file:
-            for part in parts:
-                file.write(part)
-                checksum = zlib.crc32(part, checksum)
-            file.write(checksum.to_bytes(CHECKSUM_BYTES, "little"))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    checksum = 0
+    with whole_file(path) as file:
+        for part in parts:
+            file.write(part)
+            checksum = zlib.crc32(part, checksum)
+        file.write(checksum.to_bytes(CHECKSUM_BYTES, "little"))
     return checksum
-
-
-def remove_stale(path: Path) -> None:
-    """Remove partial files of `path` that killed processes left behind."""
-    for partial in path.parent.glob(f".{path.name}.*.part"):
-        with suppress(OSError):
-            if time.time() - partial.stat().st_mtime > STALE_SECONDS:
-                partial.unlink()
 
 
 def read_checked(path: Path) -> memoryview:

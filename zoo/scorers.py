@@ -11,12 +11,19 @@ import torch.nn.functional as F  # noqa: N812
 from safetensors.torch import load
 from torch import Tensor, nn
 
+from zoo.alike import check_alike_tensor
+from zoo.checkpoint_file import read_file
 from zoo.classifier import Classifier, Scored
+from zoo.errors import CheckpointError
 
 FOLDER = Path(__file__).parent / "weights"
 
 #: Of the shipped classifiers, by name: sha256, image_shape, num_classes, width, max_width, stages, test_accuracy, ...
 INDEX: dict[str, dict[str, Any]] = json.loads((FOLDER / "index.json").read_text())
+
+#: What a Classifier's weights depend on, and the most that any of it may be.
+SIZES = "image_shape", "num_classes", "width", "max_width", "stages"
+MAX_SIZE = 16384
 
 #: The luminance of red, green and blue (ITU-R 601-2), as PIL turns colours into grey.
 LUMINANCE = 0.299, 0.587, 0.114
@@ -105,7 +112,7 @@ def load_shipped(name: str, path: Path, entry: dict[str, Any]) -> Scorer:
         raise ScorerError(f"{path}: {error.strerror}; install the package anew") from error
     if (digest := hashlib.sha256(content).hexdigest()) != entry["sha256"]:
         raise ScorerError(f"{path}: sha256 is {digest}, not {entry['sha256']}; install the package anew")
-    model = Classifier(**{key: entry[key] for key in ("image_shape", "num_classes", "width", "max_width", "stages")})
+    model = Classifier(**{key: entry[key] for key in SIZES})
     model.load_state_dict(load(content))
     return of_classifier(name, model)
 
@@ -115,16 +122,39 @@ def load_checkpoint(path: Path) -> Scorer:
     if path.suffix == ".safetensors":
         raise ScorerError(f"{path}: such files ship with the zoo; for your own: ganzoo scorer --out NAME.ckpt")
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        kind = saved["model_class"]
-    except Exception as error:  # torch raises half a dozen kinds, with pages of advice
-        raise ScorerError(f"{path}: is no Classifier's checkpoint ({type(error).__name__})") from error
-    if kind != Classifier.__name__:
-        raise ScorerError(f"{path}: is the checkpoint of a {kind}; a scorer must be a {Classifier.__name__}")
-    options = {key: value for key, value in saved["hyper_parameters"].items() if not key.startswith("_")}
+        saved = read_file(path)
+        if (kind := saved.get("model_class")) != Classifier.__name__:
+            raise ScorerError(f"{path}: is the checkpoint of a {kind}; a scorer must be a {Classifier.__name__}")
+        options = {key: saved["hyper_parameters"][key] for key in SIZES}
+        if problem := what_is_wrong(options, saved["state_dict"]):
+            raise ScorerError(f"{path}: {problem}; train it anew: ganzoo scorer --out NAME.ckpt")
+    except (CheckpointError, KeyError, TypeError) as error:
+        raise ScorerError(f"{path}: is no Classifier's checkpoint ({error})") from error
     model = Classifier(**options)
     model.load_state_dict(saved["state_dict"])
     return of_classifier(str(path), model)
+
+
+def what_is_wrong(sizes: dict[str, Any], weights: dict[str, Any]) -> str | None:
+    """Return why weights from a file are not those of a Classifier of these sizes; None if they are.
+
+    The sizes are from the file too: a network of them is made without memory until the weights are seen to be there.
+    """
+    shape = sizes["image_shape"]
+    numbers = [*shape, *(size for name, size in sizes.items() if name != "image_shape")]
+    are_sizes = all(type(size) is int and 1 <= size <= MAX_SIZE for size in numbers)
+    if len(shape) != 3 or not are_sizes or 2 ** sizes["stages"] > MAX_SIZE:
+        return f"a Classifier of sizes {sizes} cannot be"
+    with torch.device("meta"):
+        expected = Classifier(**sizes).state_dict()
+    try:
+        if expected.keys() != weights.keys():
+            raise CheckpointError("names of weights are not those of the sizes it states")
+        for name, value in expected.items():
+            check_alike_tensor(weights[name], value, name)
+    except CheckpointError as error:
+        return str(error)
+    return None
 
 
 def of_classifier(name: str, model: Classifier) -> Scorer:
