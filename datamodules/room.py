@@ -2,10 +2,16 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-CGROUPS = Path("/sys/fs/cgroup")
+CGROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+#: Of a control group, by version: its limit, what is in use, and which line of memory.stat says what can be dropped.
+FILES = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
 
 
 def available_memory() -> int:
@@ -24,15 +30,31 @@ def of_machine() -> int | None:
 
 
 def of_container() -> int | None:
-    """Return what a control group's limit leaves, files that can be dropped not counted; None without a limit."""
-    for limit, usage, dropped in (
-        ("memory.max", "memory.current", "inactive_file"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
-    ):
-        with suppress(OSError, ValueError, KeyError):  # "max" is no number: no limit
-            most, used = (int((CGROUPS / name).read_text()) for name in (limit, usage))
-            stat = dict(line.split() for line in (CGROUPS / usage).with_name("memory.stat").read_text().splitlines())
-            return max(0, most - used + int(stat[dropped]))
+    """Return what the limits of control groups leave, files that can be dropped not counted; None without a limit."""
+    left = [bytes_ for group, version in groups() if (bytes_ := of_group(group, version)) is not None]
+    return min(left, default=None)
+
+
+def groups() -> Iterator[tuple[Path, int]]:
+    """The control groups that this process is in, from its own outwards, and the version of their files' names."""
+    with suppress(OSError, ValueError):
+        for line in OWN_GROUPS.read_text().splitlines():
+            number, controllers, path = line.split(":", 2)
+            if number == "0" or "memory" in controllers.split(","):
+                root = CGROUPS if number == "0" else CGROUPS / "memory"
+                own = root / path.strip("/")
+                for group in (own, *own.parents):
+                    if group.is_relative_to(root):
+                        yield group, 2 if number == "0" else 1
+
+
+def of_group(group: Path, version: int) -> int | None:
+    """Return what the limit of one control group leaves, None if it has none."""
+    limit, usage, dropped = FILES[version]
+    with suppress(OSError, ValueError, KeyError):  # "max" is no number: no limit
+        most, used = (int((group / name).read_text()) for name in (limit, usage))
+        stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        return max(0, most - used + int(stat[dropped]))
     return None
 
 

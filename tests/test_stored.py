@@ -229,16 +229,26 @@ def test_a_folder_that_cannot_be_written_leaves_the_next_one(pictures, tmp_path)
     assert load(pictures).splits["train"].images.path.parent == tmp_path / "xdg" / "ganzoo"
 
 
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("place", ["", "outer", "outer/inner"])
 @pytest.mark.parametrize(
     ("most", "used", "dropped", "left"), [("max", 5, 0, None), (100, 60, 20, 60), (100, 120, 0, 0)]
 )
-def test_a_container_s_limit_counts_less_what_can_be_dropped(tmp_path, monkeypatch, most, used, dropped, left):
+def test_a_container_s_limit_counts_less_what_can_be_dropped(
+    tmp_path, monkeypatch, version, place, most, used, dropped, left
+):
     monkeypatch.setattr(room, "CGROUPS", tmp_path)
+    monkeypatch.setattr(room, "OWN_GROUPS", tmp_path / "own")
+    (tmp_path / "own").write_text("7:cpu:/x\n" + ("0::" if version == 2 else "4:cpu,memory:") + "/outer/inner\n")
     assert room.of_container() is None
-    for name, content in (("max", most), ("current", used), ("stat", f"anon 7\ninactive_file {dropped}")):
-        (tmp_path / f"memory.{name}").write_text(f"{content}\n")
+    group = (tmp_path if version == 2 else tmp_path / "memory") / place
+    group.mkdir(parents=True, exist_ok=True)
+    limit, usage, kind = room.FILES[version]
+    for name, content in ((limit, most), (usage, used), ("memory.stat", f"anon 7\n{kind} {dropped}")):
+        (group / name).write_text(f"{content}\n")
     assert room.of_container() == left
-    assert room.available_memory() == (room.of_machine() if left is None else pytest.approx(left))
+    if left is not None:
+        assert room.available_memory() == left
 
 
 # -- in a run --
