@@ -13,7 +13,7 @@ from pathlib import Path, PureWindowsPath
 
 from lightning.pytorch.utilities import rank_zero_info
 
-from datamodules.images import DataError
+from datamodules.errors import DataError
 from zoo.regular_files import open_regular
 from zoo.whole_files import partial_path
 

@@ -6,7 +6,8 @@ import torch
 from torch.nn.functional import interpolate
 
 from datamodules.batches import Images
-from datamodules.images import ImageDataModule, held_out
+from datamodules.images import ImageDataModule
+from datamodules.splits import held_out
 
 
 class DigitsDataModule(ImageDataModule):

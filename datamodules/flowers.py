@@ -11,8 +11,8 @@ from torch import Tensor
 from datamodules.archive import fetch, unpack, what_is_wrong
 from datamodules.cache import cache_folders, cached
 from datamodules.decode import JPEG, Resize
+from datamodules.errors import DataError
 from datamodules.folder import FolderDataModule
-from datamodules.images import DataError
 from datamodules.listing import Children, Listing
 
 FOLDER = "flower_photos"

@@ -13,10 +13,12 @@ from torch import Tensor
 from datamodules.batches import Images
 from datamodules.cache import cache_folders, fingerprint
 from datamodules.decode import Resize
-from datamodules.images import DataError, ImageDataModule, held_out
+from datamodules.errors import DataError
+from datamodules.images import ImageDataModule
 from datamodules.listing import Listing, list_images
 from datamodules.reading import read_all, read_parts
 from datamodules.room import available_memory, in_gb
+from datamodules.splits import held_out
 from datamodules.stored import StoredImages, find_stored, store
 
 #: Decoded images that would take more of the free memory are kept in a file and read by index.
@@ -109,10 +111,10 @@ class FolderDataModule(ImageDataModule):
     def prepare_data(self) -> None:
         """Decode a folder that does not fit into memory, once for all processes of this machine. Raise DataError."""
         try:
-            fits = self.fits
+            done = self.prepared or self.fits
         except DataError:  # `setup` raises it in every process
             return
-        if not fits:
+        if not done:
             self.prepared = isinstance(self.read(self.listing.files), StoredImages)
 
     @property

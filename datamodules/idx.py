@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.images import DataError
+from datamodules.errors import DataError
 from zoo.regular_files import open_regular
 
 #: No file that is read here is larger when unpacked: MNIST's images are 47 MB, EMNIST's 549 MB.

@@ -13,14 +13,11 @@ from torch.utils.data import DataLoader
 
 from datamodules.batches import Images, OrderedBatches, Sampling, ShuffledSteps, batch_loader
 from datamodules.fingerprint import arguments_of, checksum, differences
+from datamodules.splits import check_splits
 from zoo.randomness import run_seed, seeded
 
 RESIDENT_BYTES = 2**30
 """Training images that fill no more are kept whole on an accelerator: MNIST and the flowers take 0.04 of it."""
-
-
-class DataError(RuntimeError):
-    """Data that is missing or wrong. The message is one line: which file or folder, what is wrong, what to do."""
 
 
 def default_data_dir() -> Path:
@@ -93,14 +90,15 @@ class ImageDataModule(LightningDataModule):
 
     @abstractmethod
     def load(self) -> dict[str, Images]:
-        """The splits `train`, `val` and `test`. Raises DataError."""
+        """Return the splits `train`, `val` and `test`; the last two may be empty. Raise DataError."""
 
     # -- what no data set changes --
 
     def setup(self, stage: str | None = None) -> None:
-        """Loads the images once, whatever the stage."""
+        """Load and check the images once, whatever the stage. Raise DataError."""
         if not self.splits:
-            self.splits = self.load()
+            classes = getattr(self, "num_classes", None)
+            self.splits = check_splits(type(self).__name__, self.load(), self.image_shape, classes)
 
     def train_dataloader(self) -> DataLoader[Images]:
         """One item per training step: `batches_per_step x batch_size` images."""
@@ -198,12 +196,3 @@ class ImageDataModule(LightningDataModule):
         dtype = self.trainer.lightning_module.dtype
         assert isinstance(dtype, torch.dtype)
         return to_unit_range(images, dtype), batch.labels
-
-
-def held_out(data: Images, **sizes: int) -> dict[str, Images]:
-    """Splits `data` at random, always in the same way: `held_out(data, val=500, test=500)`, the rest is `train`."""
-    order = torch.randperm(len(data.images), generator=seeded("split"))
-    splits = {}
-    for name, size in sizes.items():
-        splits[name], order = data.subset(order[:size].sort().values), order[size:]
-    return {"train": data.subset(order.sort().values)} | splits

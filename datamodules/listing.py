@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datamodules.decode import EXTENSIONS
-from datamodules.images import DataError
+from datamodules.errors import DataError
 
 #: Folders that systems put beside pictures, with pictures of their own in them, which nobody means.
 FOREIGN_FOLDERS = ("__MACOSX", "@eaDir")

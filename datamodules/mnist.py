@@ -10,8 +10,10 @@ from torch.nn.functional import interpolate
 
 from datamodules.archive import STALL_TIMEOUT
 from datamodules.batches import Images
+from datamodules.errors import DataError
 from datamodules.idx import REMEDY, file_bytes, idx_file, read_idx
-from datamodules.images import DataError, ImageDataModule, held_out
+from datamodules.images import ImageDataModule
+from datamodules.splits import held_out
 
 SIZE = 28
 #: md5 of the four uncompressed files.

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from datamodules.decode import Resize, read_image
-from datamodules.images import DataError
+from datamodules.errors import DataError
 
 
 class Outcome(NamedTuple):

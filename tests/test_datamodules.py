@@ -20,7 +20,8 @@ from datamodules import (
     ToyDataModule,
 )
 from datamodules.batches import Images
-from datamodules.images import default_data_dir, held_out, to_unit_range
+from datamodules.images import default_data_dir, to_unit_range
+from datamodules.splits import held_out
 from small_data import small_mnist, write_images, write_mnist
 from zoo.scorers import INDEX
 
