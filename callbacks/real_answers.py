@@ -17,6 +17,8 @@ from zoo.scorers import Scorer
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
 
+HEADER_BYTES = 512  # at most, for the two tensors of a batch of one image, in a safetensors file
+
 
 class RealAnswers:
     """The scorer's answers for the batches of a split, in a file that the next run finds.
@@ -39,13 +41,14 @@ class RealAnswers:
         folder = cache_folder()
         self.path = folder / f"{digest.hexdigest()}.answers" if folder else None
         self.widths = {"features": scorer.num_features, "logits": scorer.num_classes}
+        self.most = len(images) * (4 * sum(self.widths.values()) + HEADER_BYTES) + HEADER_BYTES
         self.kept = self.read()
         self.is_new = False
 
     def read(self) -> dict[str, Tensor]:
         """Return what the file holds, nothing if it is not there or anything is wrong with it."""
         try:
-            kept = load(bytes(read_checked(self.path))) if self.path else {}
+            kept = load(bytes(read_checked(self.path, self.most))) if self.path else {}
             for name, part in kept.items():
                 if part.dtype != torch.float32 or part.shape[1:] != (self.widths.get(name.split(".")[0]),):
                     raise ValueError(f"{name}: {part.dtype} {tuple(part.shape)}")

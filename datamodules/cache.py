@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -65,27 +64,32 @@ def cached(make: Callable[[], Tensor], shape: tuple[int, ...], name: str, folder
 
 def read(path: Path, shape: tuple[int, ...]) -> Tensor | None:
     """The images of a cache, uint8 `shape`; None if there is none or anything is wrong with it."""
+    size = len(npy_header(shape)) + math.prod(shape)
     try:
-        content = read_checked(path)
-        start = data_offset(io.BytesIO(content), shape)
-        if len(content) != start + math.prod(shape):
-            raise ValueError(f"{len(content)} bytes are not uint8 {shape}")
+        content = read_checked(path, size)
+        check_header(content, shape)
+        if len(content) != size:
+            raise ValueError(f"{len(content):,} bytes, not {size:,}")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         rank_zero_info("decoded images: %s is not used (%s)", path, error)
         return None
-    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=start).reshape(shape).copy())
+    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=size - math.prod(shape)).reshape(shape).copy())
 
 
-def data_offset(file: BinaryIO, shape: tuple[int, ...]) -> int:
-    """Return where the images begin in a .npy file. Raise ValueError if its header is not that of uint8 `shape`."""
-    if np.lib.format.read_magic(file) != (1, 0):
-        raise ValueError("another version of the .npy format")
-    found, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    if found != shape or dtype != np.uint8 or fortran:
-        raise ValueError(f"{dtype} {found}, not uint8 {shape}")
-    return file.tell()
+def npy_header(shape: tuple[int, ...]) -> bytes:
+    """Return what `numpy.save` writes before images, uint8 `shape`."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    return header.getvalue()
+
+
+def check_header(begin: bytes | memoryview, shape: tuple[int, ...]) -> None:
+    """Raise ValueError unless a file begins as one of images, uint8 `shape`, must. What else it says is not read."""
+    header = npy_header(shape)
+    if begin[: len(header)] != header:
+        raise ValueError(f"its header is not that of uint8 {shape}")
 
 
 def write(path: Path, shape: tuple[int, ...], parts: Iterable[np.ndarray]) -> None:
@@ -94,11 +98,9 @@ def write(path: Path, shape: tuple[int, ...], parts: Iterable[np.ndarray]) -> No
     Raises:
         OSError: that is not possible. Whatever `parts` raises is raised; nothing is left behind.
     """
-    header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
     if is_read_only(path.parent):
         raise OSError(errno.EROFS, "is read-only", str(path.parent))
-    write_checked(path, chain([header.getvalue()], (part.data for part in parts)))
+    write_checked(path, chain([npy_header(shape)], (part.data for part in parts)))
 
 
 def is_read_only(folder: Path) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from datamodules.decode import EXTENSIONS
-from datamodules.errors import DataError
+from datamodules.errors import DataError, printable
 
 #: Folders that systems put beside pictures, with pictures of their own in them, which nobody means.
 FOREIGN_FOLDERS = ("__MACOSX", "@eaDir")
@@ -119,6 +119,5 @@ def children(folder: Path) -> Children:
 
 def kinds(ignored: Counter[str]) -> str:
     """Say how many files of each kind, most frequent first: `2 .txt, 1 .heic`."""
-    return ", ".join(
-        f"{count:,} {kind}" for kind, count in sorted(ignored.items(), key=lambda item: (-item[1], item[0]))
-    )
+    by_count = sorted(ignored.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {printable(kind)}" for kind, count in by_count)

@@ -14,6 +14,7 @@ from datamodules.errors import DataError
 from datamodules.idx import REMEDY, file_bytes, idx_file, read_idx
 from datamodules.images import ImageDataModule
 from datamodules.splits import held_out
+from zoo.regular_files import open_regular
 
 SIZE = 28
 #: md5 of the four uncompressed files.
@@ -76,6 +77,7 @@ class MNISTDataModule(ImageDataModule):
         """Downloads the files if that was asked for and one is missing. Raises DataError if they cannot be had."""
         if not self.download or not self.missing():
             return
+        self.check_places()
         from torchvision.datasets import MNIST  # costs seconds: paid only by those who download
 
         timeout = socket.getdefaulttimeout()
@@ -91,6 +93,16 @@ class MNISTDataModule(ImageDataModule):
             ) from error
         finally:
             socket.setdefaulttimeout(timeout)
+
+    def check_places(self) -> None:
+        """Raise DataError if something that is no file lies where one belongs: to write there would never end."""
+        for path in (self.folder / f"{name}{packed}" for name in MD5 for packed in ("", ".gz")):
+            try:
+                open_regular(path).close()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise DataError(f"{path}: {error.strerror}; remove it") from error
 
     def missing(self) -> list[str]:
         """The files that are not there, or only as a .gz that an interrupted download left incomplete."""

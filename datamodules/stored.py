@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
-from datamodules.cache import data_offset, is_read_only, write
+from datamodules.cache import check_header, is_read_only, npy_header, write
 from datamodules.room import free_disk, in_gb
 from zoo.kept import CHECKSUM_BYTES, check_file
 from zoo.regular_files import open_regular
@@ -42,7 +42,8 @@ class StoredImages:
     def __init__(self, path: Path, stored_shape: tuple[int, ...], index: Tensor | None = None) -> None:
         self.path, self.stored_shape, self.index = path, stored_shape, index
         with open_regular(path) as file:
-            self.begin = data_offset(file, stored_shape)
+            self.begin = len(npy_header(stored_shape))
+            check_header(file.read(self.begin), stored_shape)
             size = self.begin + math.prod(stored_shape) + CHECKSUM_BYTES
             if (found := os.fstat(file.fileno()).st_size) != size:
                 raise ValueError(f"{found:,} bytes, not {size:,}")

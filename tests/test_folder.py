@@ -1,6 +1,7 @@
 """A folder of images: classes, splits, and files that are no images."""
 
 import io
+import os
 import struct
 import zlib
 
@@ -218,6 +219,15 @@ def test_a_bad_image_is_named_and_the_others_counted(tmp_path, name, content):
 def test_what_pil_only_warns_of_is_refused_whatever_the_warning_filters(tmp_path):
     (write_images(tmp_path, 4) / "bad.png").write_bytes(near_bomb())
     assert "DecompressionBombWarning" in one_line_error(FolderDataModule(str(tmp_path)).setup)
+
+
+def test_a_name_that_a_terminal_would_obey_is_written_out(tmp_path, caplog):
+    for name in (b"a\nganzoo: error: all is well\x1b[2J\xff.png", b"b.x\ny"):
+        (write_images(tmp_path, 4) / os.fsdecode(name)).write_bytes(b"bad")
+    with caplog.at_level("INFO"):
+        message = one_line_error(FolderDataModule(str(tmp_path)).setup)
+    assert "a\\nganzoo: error: all is well\\x1b[2J\\udcff.png: cannot be read" in message
+    assert "ignored: 1 .x\\ny" in caplog.text
 
 
 def test_a_folder_named_like_an_image_is_a_class(tmp_path):

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from zoo.scorers import load_scorer
 def test_parts_come_back_as_one_and_nothing_else_is_left(tmp_path):
     path = tmp_path / "new" / "x"
     write_checked(path, [b"ab", b"", b"cd"])
-    assert bytes(read_checked(path)) == b"abcd"
+    assert bytes(read_checked(path, 100)) == b"abcd"
     check_file(path)
     assert [file.name for file in path.parent.iterdir()] == ["x"]
 
@@ -42,7 +43,7 @@ def test_every_changed_bit_and_every_cut_is_seen_whatever_the_size_of_the_parts(
     cuts = [good[:i] for i in range(len(good)) if good[:i] != b"\0\0\0\0"]
     for bad in (*changed, *cuts, good + b"x"):
         path.write_bytes(bad)
-        for read in (read_checked, check_file):
+        for read in (partial(read_checked, most=100), check_file):
             with pytest.raises(ValueError, match="checksum"):
                 read(path)
 
@@ -56,7 +57,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
     write_checked(path, [b"old"])
     with pytest.raises(RuntimeError, match="no more"):
         write_checked(path, parts())
-    assert bytes(read_checked(path)) == b"old"
+    assert bytes(read_checked(path, 100)) == b"old"
     assert os.listdir(tmp_path) == ["x"]
 
 
@@ -85,6 +86,13 @@ def test_what_killed_processes_left_goes_and_what_is_being_written_stays(tmp_pat
     writer.communicate()
     write_checked(tmp_path / "x", [b""])
     assert sorted(os.listdir(tmp_path)) == [".y.22222222.part", "x"]
+
+
+def test_a_file_that_is_larger_than_it_can_be_is_not_read(tmp_path):
+    write_checked(tmp_path / "x", [b"12345"])
+    assert bytes(read_checked(tmp_path / "x", 5)) == b"12345"
+    with pytest.raises(ValueError, match="too many"):
+        read_checked(tmp_path / "x", 4)
 
 
 # -- regular files only --
@@ -189,6 +197,15 @@ def test_damaged_answers_are_asked_for_anew_with_a_line(answers, caplog):
     again.add(0, said)
     again.save()
     assert path.read_bytes() == good
+
+
+def test_answers_for_single_images_fit_into_what_is_read(answers):
+    make, said, _ = answers
+    first = make(share=(0, 1, 1, 4))
+    for number in range(4):
+        first.add(number, Scored(*(part[number : number + 1] for part in said)))
+    first.save()
+    assert make(share=(0, 1, 1, 4)).get(3, 1) is not None
 
 
 def check_asked(name, make, caplog):

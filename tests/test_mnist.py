@@ -1,6 +1,7 @@
 """MNIST's files: what is read, what is refused, what is downloaded."""
 
 import gzip
+import os
 import socket
 import tracemalloc
 from types import SimpleNamespace
@@ -213,6 +214,16 @@ def test_a_failed_download_says_what_to_fetch_and_where_to_put_it(tmp_path, mirr
     assert f"{TRAIN}: cannot be downloaded" in message
     assert f"fetch {mirror.url}{TRAIN}.gz by hand" in message
     assert str(tmp_path / "data" / "MNIST" / "raw") in message
+
+
+@pytest.mark.parametrize("name", [TRAIN, f"{TRAIN}.gz"])
+def test_nothing_is_downloaded_into_a_fifo(tmp_path, mirror, name):
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    os.mkfifo(raw / name)
+    assert one_line_error(small_mnist(tmp_path / "data", download=True).prepare_data).startswith(
+        f"{raw / name}: is a FIFO"
+    )
 
 
 def test_a_server_of_mnist_that_says_nothing_is_given_up(tmp_path, mirror, monkeypatch):

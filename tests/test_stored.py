@@ -101,7 +101,7 @@ def test_kept_answers_are_the_same_wherever_the_images_are(tmp_path):
 
 
 def test_another_file_in_its_place_is_refused(images):
-    with pytest.raises(ValueError, match="not uint8"):
+    with pytest.raises(ValueError, match="not that of uint8"):
         StoredImages(images.path, (49, 3, 4, 5))
     images.path.write_bytes(images.path.read_bytes()[:-8])
     with pytest.raises(ValueError, match="bytes, not"):

@@ -42,10 +42,17 @@ def write_checked(path: Path, parts: Iterable[bytes | memoryview]) -> int:
     return checksum
 
 
-def read_checked(path: Path) -> memoryview:
-    """Return the bytes that `write_checked` wrote. Raise OSError if they cannot be read, ValueError if damaged."""
+def read_checked(path: Path, most: int) -> memoryview:
+    """Return the bytes that `write_checked` wrote.
+
+    Raises:
+        OSError: they cannot be read.
+        ValueError: they are damaged, or more than `most`.
+    """
     with open_regular(path) as file:
-        content = memoryview(file.read())
+        if (size := os.fstat(file.fileno()).st_size) > most + CHECKSUM_BYTES:
+            raise ValueError(f"{size:,} bytes are too many")
+        content = memoryview(file.read(most + CHECKSUM_BYTES))
     check(zlib.crc32(content[:-CHECKSUM_BYTES]), content[-CHECKSUM_BYTES:])
     return content[:-CHECKSUM_BYTES]
 

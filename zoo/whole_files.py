@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -50,7 +51,7 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
 
 def remove_stale(path: Path) -> None:
     """Remove partial files of `path` whose writers are gone."""
-    for partial in path.parent.glob(f".{path.name}.*.part"):
+    for partial in path.parent.glob(f".{escape(path.name)}.*.part"):
         with suppress(OSError):
             if is_stale(partial):
                 partial.unlink()
