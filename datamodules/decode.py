@@ -1,6 +1,8 @@
 """One image file of any kind to 8-bit grey or RGB of one size."""
 
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,6 +17,9 @@ DECODERS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 #: Names of JPEG files end so, in any case, and those of all image files; everything else is ignored.
 JPEG = (".jfif", ".jif", ".jpe", ".jpeg", ".jpg", ".mpo", ".pjp", ".pjpeg")
 EXTENSIONS = (*JPEG, ".apng", ".bmp", ".dib", ".gif", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
+
+#: Pictures of more pixels are decoded one at a time, whatever the threads: a small file may unpack to half a gigabyte.
+LARGE, ONE_LARGE = 2**24, Lock()
 
 Resize = Literal["stretch", "crop"]
 
@@ -65,7 +70,8 @@ def read_image(path: Path, channels: int, size: int, resize: Resize) -> Decoded:
         # lets the JPEG decoder halve large photographs, but only while twice the size remains for the antialiasing
         file.draft(None, (2 * size, 2 * size))
         depth = depth_of(file, stream)
-        image, doubt, full = graded(ImageOps.exif_transpose(file), depth)
+        with ONE_LARGE if file.width * file.height > LARGE else nullcontext():
+            image, doubt, full = graded(ImageOps.exif_transpose(file), depth)
     image = on_white(image).convert("L" if channels == 1 else "RGB")
     side = min(image.size)
     left, top = ((length - side) / 2 for length in image.size)

@@ -4,12 +4,15 @@ import io
 import os
 import struct
 import zlib
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 import torch
 from PIL import Image
 
-from datamodules import FolderDataModule
+from datamodules import FolderDataModule, decode
+from datamodules.depth import graded
 from small_data import noise, one_line_error, write_images
 
 # -- a folder of images: classes and splits --
@@ -228,6 +231,26 @@ def test_a_name_that_a_terminal_would_obey_is_written_out(tmp_path, caplog):
         message = one_line_error(FolderDataModule(str(tmp_path)).setup)
     assert "a\\nganzoo: error: all is well\\x1b[2J\\udcff.png: cannot be read" in message
     assert "ignored: 1 .x\\ny" in caplog.text
+
+
+@pytest.mark.parametrize(("pixels", "most"), [(64, 1), (80, 2)])
+def test_large_pictures_are_decoded_one_at_a_time(tmp_path, monkeypatch, pixels, most):
+    """A few kilobytes may unpack to half a gigabyte, in each thread."""
+    write_images(tmp_path, 6, size=(9, 8))
+    now, seen, together = [], [], Barrier(most)
+
+    def counted(*arguments):
+        now.append(1)
+        with suppress(BrokenBarrierError):
+            together.wait(5)  # for as many threads as there may be
+        seen.append(len(now))
+        now.pop()
+        return graded(*arguments)
+
+    monkeypatch.setattr(decode, "LARGE", pixels)
+    monkeypatch.setattr(decode, "graded", counted)
+    FolderDataModule(str(tmp_path), image_size=4).setup()
+    assert (max(seen) > 1) is (most > 1)
 
 
 def test_a_folder_named_like_an_image_is_a_class(tmp_path):
