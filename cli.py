@@ -16,6 +16,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 import configs
 from callbacks.guard import GuardError
 from callbacks.interrupts import patient_interrupts
+from callbacks.ranks import end_without, is_lost_connection
 from callbacks.run_folder import RunConfig, quiet_logs
 from configs import scorers
 from configs.command import ZooCLI
@@ -44,18 +45,30 @@ def main(args: Sequence[str] | None = None) -> None:
         return
     if not words:
         fail(2, "say what to do: fit, validate, test, predict, list or scorer, e.g. ganzoo fit --config quickstart")
-    with quiet_logs(), settings_kept(), patient_interrupts() as interrupts:
+    with quiet_logs(), settings_kept(), endings(debug), statuses():
+        (scorers.main if words[0] == "scorer" else run)(words)
+
+
+@contextmanager
+def endings(debug: bool) -> Iterator[None]:
+    """A run that was interrupted ends with 128 + the signal: whoever waits must not take it for a finished one."""
+    with patient_interrupts() as interrupts:
         try:
-            with statuses():
-                (scorers.main if words[0] == "scorer" else run)(words)
-        except SIGTERMException:  # 128 + the signal: whoever waits must not take this for a finished run
-            raise SystemExit(128 + (signal.SIGINT if interrupts else signal.SIGTERM)) from None
-        except (KeyboardInterrupt, SystemExit) as end:
+            yield
+        except SIGTERMException:
+            raise SystemExit(0 if interrupts.child else interrupts.status) from None
+        except KeyboardInterrupt:
+            raise SystemExit(128 + signal.SIGINT) from None
+        except SystemExit as end:
             if debug and end.__context__:
                 traceback.print_exception(end.__context__)
-            if not interrupts or not getattr(end, "code", True):
+            if not interrupts.received or not end.code:
                 raise
-            raise SystemExit(128 + signal.SIGINT) from None
+            raise SystemExit(interrupts.status) from None
+        except RuntimeError as error:
+            if is_lost_connection(error):
+                end_without(error)
+            raise
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
+from callbacks.callbacks_of_type import callbacks_of_type
 from callbacks.last_checkpoint import are_finite
-from callbacks.neighbours import neighbours
 from callbacks.scores import Scores
 from zoo.evaluation import KEYS, METRICS
 
@@ -41,7 +41,7 @@ class BestCheckpoint(ModelCheckpoint):
         if self.dirpath is None:
             self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
         if stage == "fit":
-            for scores in neighbours(trainer, Scores):
+            for scores in callbacks_of_type(trainer, Scores):
                 self.check(scores)
         super().setup(trainer, pl_module, stage)
 

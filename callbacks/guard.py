@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from callbacks.callbacks_of_type import callbacks_of_type
 from callbacks.last_checkpoint import LastCheckpoint, are_finite
-from callbacks.neighbours import neighbours
 from callbacks.scores import Scores
 from callbacks.variety import Variety, total
 from zoo.loop import AdversarialLoop
@@ -159,7 +159,7 @@ class Guard(Callback):
             sick = f"the generator has collapsed: recall is {recall:.3f}"
             told["recall"] = sick if recall < self.min_recall else ""
         classes = float(trainer.callback_metrics.get("val/classes_used", math.nan))
-        of = max((scores.real_classes for scores in neighbours(trainer, Scores)), default=0)
+        of = max((scores.real_classes for scores in callbacks_of_type(trainer, Scores)), default=0)
         if not math.isnan(classes):
             sick = f"the generator has collapsed: samples of {classes:.0f} classes only, real images of {of}"
             told["classes"] = sick if classes < self.min_classes * of else ""
@@ -176,7 +176,7 @@ class Guard(Callback):
             return
         folder = Path(trainer.default_root_dir) / "checkpoints"
         if not (folder / "last.ckpt").is_file():
-            for callback in neighbours(trainer, LastCheckpoint):
+            for callback in callbacks_of_type(trainer, LastCheckpoint):
                 callback.save(trainer)
         for name in (checkpoint, "last"):
             if (folder / f"{name}.ckpt").is_file():

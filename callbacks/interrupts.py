@@ -1,39 +1,107 @@
-"""Ctrl-C, as a request."""
+"""Ctrl-C and SIGTERM, as requests: a handler sets a flag, and the run looks at it between steps."""
 
 import logging
 import os
 import signal
+import socket
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
 
+#: Seconds that a second Ctrl-C leaves for an orderly end, where something hangs that no exception reaches.
+PATIENCE = 3.0
+SIGNALS = signal.SIGINT, signal.SIGTERM
+
+
+class Interrupts:
+    """The requests to stop that this process has got.
+
+    Attributes:
+        received: the signals, in their order.
+        running: whether a trainer runs that will look at `received` between steps.
+        pid, parent: of this process, and of the one that started it.
+        child: whether another process of this run started this one.
+        forward: called with the first signal: other processes are told there.
+        abandon: called before the process ends by force.
+    """
+
+    def __init__(self) -> None:
+        self.received: list[int] = []
+        self.running, self.pid, self.parent = False, os.getpid(), os.getppid()
+        self.child = "GANZOO_RUN_DIR" in os.environ and "LOCAL_RANK" in os.environ
+        self.forward: Callable[[int], None] = lambda signum: None
+        self.abandon: Callable[[], None] = lambda: None
+
+    @property
+    def status(self) -> int:
+        """The exit status that tells which signal ended the process."""
+        return 128 + (self.received[0] if self.received else signal.SIGTERM)
+
+    def handle(self, signum: int, frame: FrameType | None) -> None:
+        """Take a request. A second Ctrl-C, or one where nothing would look at the flag, raises KeyboardInterrupt."""
+        if os.getpid() != self.pid:
+            return  # a loader's worker, before it has a handler of its own
+        self.received.append(signum)
+        if self.running and len(self.received) == 1:
+            log.info("%s: ending after this step. Ctrl-C once more stops at once.", signal.Signals(signum).name)
+            self.forward(signum)
+        elif signum == signal.SIGINT:
+            raise KeyboardInterrupt
+        elif not self.running:
+            raise SystemExit(self.status)
+
+    def watch(self, source: socket.socket) -> None:
+        """End the process by force after a second Ctrl-C, since Python runs no handler while C code waits."""
+        interrupts = 0
+        while numbers := received_from(source):
+            interrupts += numbers.count(signal.SIGINT)
+            if interrupts > 1:
+                time.sleep(PATIENCE)
+                self.abandon()
+                sys.stderr.flush()
+                os._exit(128 + signal.SIGINT)
+
+
+def received_from(source: socket.socket) -> bytes:
+    """Return the numbers of the signals that have come, nothing once nobody listens any more."""
+    try:
+        return source.recv(64)
+    except OSError:
+        return b""
+
+
+#: Of this process.
+current = Interrupts()
+
 
 @contextmanager
-def patient_interrupts() -> Iterator[list[int]]:
-    """Within, SIGINT lets a training step end: it becomes SIGTERM, to which Lightning listens between steps.
+def patient_interrupts() -> Iterator[Interrupts]:
+    """Within, SIGINT and SIGTERM let a training step end, or a batch of a test; gives the requests received.
 
-    A second one, or one where nothing is trained, is Python's KeyboardInterrupt. Gives the list of those received. A
-    process that another one started to train beside it leaves the terminal's Ctrl-C to that one.
+    A process that another one started to train beside it leaves the terminal's Ctrl-C to that one.
     """
-    received: list[int] = []
+    global current
+    current = interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
-        yield received
+        yield interrupts
         return
-
-    def handle(signum: int, frame: FrameType | None) -> None:
-        received.append(signum)
-        if len(received) == 1 and callable(signal.getsignal(signal.SIGTERM)):
-            log.info("Interrupted: ending after this step. Once more to stop at once.")
-            signal.raise_signal(signal.SIGTERM)
-        else:
-            signal.default_int_handler(signum, frame)
-
-    started_by_another = "GANZOO_RUN_DIR" in os.environ and "LOCAL_RANK" in os.environ
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN if started_by_another else handle)
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    wakeup = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    threading.Thread(target=interrupts.watch, args=(ours,), name="interrupts", daemon=True).start()
+    before = {signum: signal.signal(signum, interrupts.handle) for signum in SIGNALS}
+    if interrupts.child:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        yield received
+        yield interrupts
     finally:
-        signal.signal(signal.SIGINT, before)
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+        signal.set_wakeup_fd(wakeup)
+        theirs.close()
+        ours.close()

@@ -11,9 +11,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from callbacks import score_table
+from callbacks.callbacks_of_type import callbacks_of_type
 from callbacks.image_grid import from_bytes
 from callbacks.monitors import check_interval, check_monitors
-from callbacks.neighbours import neighbours
 from callbacks.real_answers import RealAnswers, real_images
 from callbacks.scatter import Scatter
 from zoo.evaluation import METRICS, Evaluation, MetricName
@@ -198,5 +198,5 @@ class Scores(Callback):
 
 def coverage_of_real(trainer: Trainer) -> dict[str, float]:
     """What training points get where modes are counted: for models of points, whose data knows its centres."""
-    scatters = neighbours(trainer, Scatter)
+    scatters = callbacks_of_type(trainer, Scatter)
     return scatters[0].real if scatters else {}

@@ -16,6 +16,8 @@ from lightning.pytorch.utilities import rank_zero_info
 
 import callbacks
 from callbacks.checkpoint_io import AtomicCheckpointIO
+from callbacks.ending import Ending
+from callbacks.ranks import stop_together
 from callbacks.run_folder import dashboard_id, log_file, new_run_folder
 from callbacks.run_order import find_checkpoint, run_of
 from configs.hooks import is_busy, silence
@@ -116,10 +118,11 @@ class ZooCLI(LightningCLI):
         plugins = config.get("plugins") or []
         kwargs["plugins"] = [*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpointIO()]
         trainer = super().instantiate_trainer(default_root_dir=str(self.run_dir), **kwargs)
+        stop_together(trainer)
         busy = [each for each in trainer.callbacks if is_busy(each, self.model, str(self.subcommand))]  # type: ignore[attr-defined]
         for callback in busy:
             silence(callback)
-        trainer.callbacks = busy  # type: ignore[attr-defined]
+        trainer.callbacks = [Ending(), *busy]  # type: ignore[attr-defined]
         if isinstance(trainer.strategy, DDPStrategy) and config.get("strategy") in ("auto", "ddp"):
             # Each player's backward leaves the other's parameters without gradients, which plain DDP refuses.
             trainer.strategy._ddp_kwargs["find_unused_parameters"] = True

@@ -3,6 +3,7 @@
 No per-image Python: one item of the loader is one training step, a single fancy index into a uint8 tensor.
 """
 
+import signal
 from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple
 
@@ -135,5 +136,12 @@ def batch_loader(data: Images, sampler: DistributedSampler[Tensor], num_workers:
         batch_size=None,
         sampler=sampler,
         num_workers=num_workers,
+        worker_init_fn=leave_interrupts,
         pin_memory=torch.cuda.is_available() and not data.images.is_cuda,
     )
+
+
+def leave_interrupts(worker: int) -> None:
+    """Leave Ctrl-C and SIGTERM to the process that a worker belongs to, which ends its workers itself."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)

@@ -1,16 +1,17 @@
 """The GAN of 2014, from which every other model derives. The loop itself is in zoo/loop.py."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
-import numpy as np
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from zoo import losses, trust
+from zoo.arguments import check_arguments, check_name, plain
 from zoo.average import MovingAverage
+from zoo.epochs import reopen_epoch
 from zoo.loop import AdversarialLoop
 from zoo.networks import NETWORKS, build, mixes_samples
 from zoo.optimizers import OptimizerConfig, build_optimizer, check_optimizer
@@ -142,7 +143,10 @@ class GAN(AdversarialLoop):
         """Keep the model's name, so that no other is built from it, who moves next, and what the data is."""
         checkpoint["model_class"] = type(self).__name__
         checkpoint["schedule"] = self.schedule.state_dict()
-        data = getattr(self._trainer, "datamodule", None)
+        trainer = self._trainer
+        if trainer is not None:
+            reopen_epoch(checkpoint, trainer.num_training_batches)
+        data = getattr(trainer, "datamodule", None)
         if data is not None and hasattr(data, "fingerprint"):
             checkpoint["data"] = data.fingerprint()
 
@@ -165,41 +169,3 @@ class GAN(AdversarialLoop):
         players = self.critic, nn.ModuleList([self.generator, self.prior])
         configs = zip(self.optimizer_configs, players, strict=True)
         return [build_optimizer(config, player.parameters()) for config, player in configs]
-
-
-def plain(value: Any) -> Any:
-    """A copy of dictionaries and lists, with lists for tuples and Python's numbers for numpy's.
-
-    On these, YAML, JSON and a checkpoint that is read without pickle agree.
-    """
-    if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def check_name(argument: str, name: str, table: Mapping[str, Any]) -> None:
-    """Raises a ValueError if `table` has no such name."""
-    if name not in table:
-        raise ValueError(f"{argument} must be one of {', '.join(table)}; got {name!r}")
-
-
-def check_arguments(
-    image_shape: Sequence[int],
-    latent_dim: int,
-    schedule: str,
-    critic_steps: int,
-    accumulate: int,
-    lr_decay: Sequence[int] | None,
-) -> None:
-    """Raises a ValueError that names the argument that no model can have."""
-    if len(image_shape) != 3 or min(image_shape) < 1:
-        raise ValueError(f"image_shape must be (channels, height, width), each at least 1, got {tuple(image_shape)}")
-    for name, value in (("latent_dim", latent_dim), ("critic_steps", critic_steps), ("accumulate", accumulate)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    if schedule != "alternate" and critic_steps != 1:
-        raise ValueError(f"schedule {schedule} chooses for itself who moves: critic_steps must be 1")
-    if lr_decay is not None and not (len(lr_decay) == 2 and 0 <= lr_decay[0] < lr_decay[1]):
-        raise ValueError(f"lr_decay must be two steps, the first before the second, got {lr_decay}")

@@ -7,6 +7,6 @@ from lightning.pytorch import Callback, Trainer
 Kind = TypeVar("Kind", bound=Callback)
 
 
-def neighbours(trainer: Trainer, kind: type[Kind]) -> list[Kind]:
+def callbacks_of_type(trainer: Trainer, kind: type[Kind]) -> list[Kind]:
     """The trainer's callbacks of a kind, in their order."""
     return [each for each in trainer.callbacks if isinstance(each, kind)]  # type: ignore[attr-defined]
