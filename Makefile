@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint types format clean
+.PHONY: help demo test test-all test-portable mutants lint types format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,18 @@ test: .venv/installed-dev ## the fast tests
 
 test-all: .venv/installed-dev ## every test that this machine can run
 	$(BIN)/python -m pytest -n auto -m "not network"
+
+# What computes, and what must be equal to the last bit: no test may hold on one kind of processor alone.
+NUMERIC := accumulate average evaluation feature_scores gradient_penalty image_grid layers losses metric_identities \
+           metrics network_outputs networks optimizers priors resume rmsprop sampling settings toy zoo
+test-portable: .venv/installed-dev ## the numeric tests as two other processors would run them
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OMP_NUM_THREADS=2 \
+	$(BIN)/python -m pytest -n auto $(NUMERIC:%=tests/test_%.py)
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 OMP_NUM_THREADS=1 \
+	$(BIN)/python -m pytest -n auto $(NUMERIC:%=tests/test_%.py)
+
+mutants: .venv/installed-dev ## how many wrong changes of the code the tests notice (half an hour; not in CI)
+	$(BIN)/python tests/mutants/run.py
 
 lint: .venv/installed-dev ## ruff
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""What every test has: W&B offline, an environment of its own, one thread. `run` is the command line."""
+"""What every test has: W&B offline, an environment of its own, one thread unless told. `run` is the command line."""
 
 import os
 from pathlib import Path
@@ -28,8 +28,8 @@ GANZOO_DATA = os.environ.get("GANZOO_DATA")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    torch.set_num_threads(1)
+def threads():
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 
 @pytest.fixture(scope="session")

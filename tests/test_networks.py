@@ -306,7 +306,8 @@ def test_moe_s_expert_is_the_slot():
     points = network(torch.ones(7, 2))
     torch.testing.assert_close(points[:3], points[3:6])
     torch.testing.assert_close(points[0], points[6])
-    assert len(points.flatten(1).unique(dim=0)) == 3
+    experts = points[:3].flatten(1)
+    assert torch.pdist(experts).min() > 1e-3  # one product's rows of equal inputs need not be equal to the last bit
     first = network.body[0]
     one_hot = torch.tensor([0.0, 1.0, 0.0, 1.0, 1.0])  # the expert comes before the latents
     torch.testing.assert_close(points[1].flatten(), network.body[1:4](first(one_hot)))
