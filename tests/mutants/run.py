@@ -1,0 +1,120 @@
+"""How many wrong changes of the code the tests notice: `make mutants`, or `python tests/mutants/run.py [words]`.
+
+Each change in the YAML files beside this one is made in a temporary copy of the tree, and the tests named for it are
+run there. A change is killed if one of them fails. Words choose the changes whose file's name holds one of them. The
+exit status is 1 if any change survives, 2 if the list does not fit the code.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import Queue
+from typing import NamedTuple
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("zoo", "callbacks", "datamodules", "configs", "benchmarks", "tests", "cli.py", "pyproject.toml", "docs")
+WORKERS = 2
+SECONDS = 300  # a change that makes a test hang is noticed, too
+FAILED, PASSED = 1, 0  # pytest's exit statuses
+
+
+class Mutant(NamedTuple):
+    """One wrong change: `original`, which stands once in `file`, becomes `replacement`; `tests` should notice."""
+
+    file: str
+    original: str
+    replacement: str
+    tests: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.original!r} -> {self.replacement!r}"
+
+
+def mutants(words: list[str]) -> Iterator[Mutant]:
+    """Yield the changes of the list, those whose file's name holds one of the words if there are any."""
+    for path in sorted(Path(__file__).parent.glob("*.yaml")):
+        for group in yaml.safe_load(path.read_text()):
+            if words and not any(word in group["file"] for word in words):
+                continue
+            tests = tuple(f"tests/test_{name}.py" for name in group["tests"])
+            for original, replacement in group["changes"]:
+                yield Mutant(group["file"], original, replacement, tests)
+
+
+def stale(mutant: Mutant) -> str | None:
+    """Return what no longer fits the code, None if all does."""
+    if missing := [name for name in (mutant.file, *mutant.tests) if not (ROOT / name).is_file()]:
+        return f"{mutant.file}: there is no {missing[0]}"
+    count = (ROOT / mutant.file).read_text().count(mutant.original)
+    return None if count == 1 else f"{mutant.file}: {mutant.original!r} stands there {count} times, not once"
+
+
+def copy_of_the_tree(folder: Path) -> Path:
+    """Return a new folder with all that tests need, which a change may spoil."""
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif source.exists():
+            shutil.copy2(source, folder / name)
+    return folder
+
+
+def run(tree: Path, tests: tuple[str, ...], seconds: float | None = SECONDS) -> int:
+    """Return pytest's exit status, FAILED after `seconds`."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    command += ["-m", "not slow and not network and not data", *tests]
+    # no kept bytecode: two changes of one size within a second would look the same
+    environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=seconds, check=False)
+    except subprocess.TimeoutExpired:
+        return FAILED
+    return done.returncode
+
+
+def is_killed(mutant: Mutant, trees: Queue[Path]) -> bool:
+    """Return whether a test fails once the change is made."""
+    tree = trees.get()
+    file = tree / mutant.file
+    text = file.read_text()
+    try:
+        file.write_text(text.replace(mutant.original, mutant.replacement))
+        killed = run(tree, mutant.tests) != PASSED
+    finally:
+        file.write_text(text)
+        trees.put(tree)
+    print(f"{'killed  ' if killed else 'SURVIVED'} {mutant}", flush=True)
+    return killed
+
+
+def main(words: list[str]) -> int:
+    """Run the list. Return the exit status."""
+    chosen = list(mutants(words))
+    if wrong := [told for told in map(stale, chosen) if told]:
+        print("the list of changes does not fit the code:", *wrong, sep="\n  ", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as pool:
+        trees: Queue[Path] = Queue()
+        for number in range(WORKERS):
+            trees.put(copy_of_the_tree(Path(folder) / str(number)))
+        unchanged = tuple(sorted({name for mutant in chosen for name in mutant.tests}))
+        if not chosen or run(Path(folder) / "0", unchanged, None) != PASSED:
+            print("the tests must pass, or nothing can be told from their failing", file=sys.stderr)
+            return 2
+        killed = list(pool.map(lambda mutant: is_killed(mutant, trees), chosen))
+    survivors = [mutant for mutant, dead in zip(chosen, killed, strict=True) if not dead]
+    print(f"{sum(killed)} of {len(chosen)} changes killed ({sum(killed) / len(chosen):.0%})")
+    print(*(f"survived: {mutant}" for mutant in survivors), sep="\n", end="\n" if survivors else "")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
