@@ -5,16 +5,16 @@ run there. A change is killed if one of them fails. Words choose the changes who
 exit status is 1 if any change survives, 2 if the list does not fit the code.
 """
 
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import yaml
 
@@ -23,6 +23,8 @@ COPIED = ("zoo", "callbacks", "datamodules", "configs", "benchmarks", "tests", "
 WORKERS = 2
 SECONDS = 300  # a change that makes a test hang is noticed, too
 FAILED, PASSED = 1, 0  # pytest's exit statuses
+FORKS = multiprocessing.get_context("forkserver")  # what takes seconds to import is imported once
+FORKS.set_forkserver_preload(["pytest", "lightning.pytorch", "torchmetrics.image", "torchvision", "sklearn.datasets"])
 
 
 class Mutant(NamedTuple):
@@ -67,17 +69,31 @@ def copy_of_the_tree(folder: Path) -> Path:
     return folder
 
 
+def test(tree: Path, tests: tuple[str, ...]) -> NoReturn:
+    """Run pytest in this process, on the copy's modules, and end with its exit status."""
+    import pytest
+
+    os.chdir(tree)
+    os.environ["PYTHONPATH"] = str(tree)  # for the processes that tests start
+    sys.path.insert(0, str(tree))
+    sys.dont_write_bytecode = True  # two changes of one size within a second would look the same
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow and not network and not data"]
+    sys.exit(pytest.main([*options, *tests]))
+
+
 def run(tree: Path, tests: tuple[str, ...], seconds: float | None = SECONDS) -> int:
     """Return pytest's exit status, FAILED after `seconds`."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
-    command += ["-m", "not slow and not network and not data", *tests]
-    # no kept bytecode: two changes of one size within a second would look the same
-    environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=seconds, check=False)
-    except subprocess.TimeoutExpired:
+    process = FORKS.Process(target=test, args=(tree, tests))
+    process.start()
+    process.join(seconds)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
         return FAILED
-    return done.returncode
+    return process.exitcode
 
 
 def is_killed(mutant: Mutant, trees: Queue[Path]) -> bool:
@@ -97,6 +113,7 @@ def is_killed(mutant: Mutant, trees: Queue[Path]) -> bool:
 
 def main(words: list[str]) -> int:
     """Run the list. Return the exit status."""
+    os.environ["OMP_NUM_THREADS"] = "1"
     chosen = list(mutants(words))
     if wrong := [told for told in map(stale, chosen) if told]:
         print("the list of changes does not fit the code:", *wrong, sep="\n  ", file=sys.stderr)
