@@ -6,7 +6,7 @@ import torch
 import yaml
 from torch import nn
 
-from zoo.optimizers import build_optimizer, check_optimizer
+from zoo.optimizers import build_optimizer, check_optimizer, decayed
 
 
 def one_line(config):
@@ -174,3 +174,8 @@ def test_zero_rate_holds_a_player_still():
     weight.grad = torch.ones(3)
     optimizer.step()
     assert torch.equal(weight.detach(), torch.ones(3))
+
+
+@pytest.mark.parametrize(("step", "share"), [(0, 1), (2, 1), (3, 3 / 4), (5, 1 / 4), (6, 0), (9, 0)])
+def test_a_rate_falls_from_all_to_nothing(step, share):
+    assert decayed(step, 2, 6) == share

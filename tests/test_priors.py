@@ -122,6 +122,8 @@ def test_stratified_sampling_is_equal_counts_in_random_order():
     assert not torch.equal(index, other)
     first = torch.stack([prior.choose(12, seeded(seed))[0] for seed in range(400)])
     assert torch.bincount(first, minlength=4).min() > 60  # any component can come first
+    rounds = torch.cat([prior.choose(12, seeded(seed)).view(3, 4) for seed in range(9)])
+    assert any(len(four.unique()) < 4 for four in rounds)  # not one of each by turns
 
 
 def test_stratified_sampling_refuses_unequal_counts_in_training():
@@ -146,6 +148,8 @@ def test_uniform_noise_stays_in_the_box():
     offset = (prior(5000, seeded()) - prior.mu).detach() / 0.5
     assert offset.abs().max() <= 1 + 1e-5
     assert offset.std().item() == pytest.approx(3**-0.5, rel=0.05)
+    evaluated = (prior.eval()(5000, seeded()) - prior.mu).detach() / 0.5
+    assert evaluated.std().item() == pytest.approx(1, rel=0.05)  # normal, as in the authors' code
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_the_gap_is_real_minus_fake_in_validation_and_in_test(tmp_path, cls):
 
 @every_model
 def test_sampling_is_in_inference_mode_and_leaves_no_trace(cls):
-    model = build(cls, image_shape=(3, 4, 5)).train()
+    model = build(cls, image_shape=(3, 4, 5), generator_options={"hidden": [8, 8]}).train()
     frozen = next(part for part in model.generator.modules() if isinstance(part, nn.BatchNorm1d)).eval()
     modes, state, statistics = [part.training for part in model.modules()], torch.get_rng_state(), buffers(model)
     images = model.sample(7, torch.Generator().manual_seed(1))
