@@ -103,6 +103,21 @@ def test_without_a_scorer_pixels_are_compared():
     assert scores["sliced_wasserstein"] > 0
 
 
+def test_images_that_wait_for_others_are_forgotten_too():
+    evaluation = Evaluation(None)
+    expected = evaluate(evaluation, images(20), images(20, seed=1))
+    evaluation.reset()
+    evaluation.update_real(images(7, seed=2))  # no fake has come for them
+    assert evaluate(evaluation, images(20), images(20, seed=1)) == expected
+
+
+def test_pixels_that_all_move_by_one_distance_are_that_far_away():
+    """Of one pixel, every direction of length 1 is 1 or -1."""
+    metric, real = SlicedWasserstein(), images(30)[:, :, :1, :1]
+    metric.update(real, real.flip(0) + 0.25)
+    assert metric.compute().item() == pytest.approx(0.25, rel=1e-5)
+
+
 @pytest.mark.parametrize(("real", "fake"), [(0, 0), (0, 5), (5, 0), (1, 1), (2, 2), (5, 1)])
 def test_few_images_give_numbers_or_nan(scorer, real, fake):
     scores = evaluate(Evaluation(scorer), images(real), images(fake))
