@@ -31,7 +31,7 @@ class WeightsAndBiases(WandbLogger):
 
     Args:
         save_dir: where local files go.
-        project: the W&B project.
+        project: the W&B project; by default $WANDB_PROJECT, else ganzoo.
         offline: the same as mode="offline".
         mode: online, offline or disabled; by default what W&B is set to.
         **kwargs: see Lightning's WandbLogger.
@@ -40,12 +40,13 @@ class WeightsAndBiases(WandbLogger):
     def __init__(
         self,
         save_dir: str = ".",
-        project: str = "ganzoo",
+        project: str | None = None,
         offline: bool = False,
         mode: str | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs["mode"] = "offline" if offline else mode  # Lightning's `offline` would change $WANDB_MODE
+        project = project or os.environ.get("WANDB_PROJECT") or "ganzoo"
         super().__init__(save_dir=save_dir, project=project, **kwargs)
         self._wandb_init.pop("anonymous", None)  # W&B warns of an option that Lightning still passes
 

@@ -168,8 +168,8 @@ class ZooCLI(LightningCLI):
             "tensorboard": lambda: TensorBoardLogger(str(folder), name="", version="tensorboard"),
             "wandb": lambda: callbacks.WeightsAndBiases(
                 str(folder),
-                name=f"{self.run_dir.parent.name}-{self.run_dir.name}",
-                job_type=self.subcommand,
+                name=os.environ.get("WANDB_NAME") or f"{self.run_dir.parent.name}-{self.run_dir.name}",
+                job_type=os.environ.get("WANDB_JOB_TYPE") or self.subcommand,
                 id=dashboard_id(self.run_dir, self.checkpoint) if self.subcommand == "fit" else None,
                 resume="allow",
             ),

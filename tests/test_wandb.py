@@ -261,6 +261,20 @@ def test_offline_can_be_asked_for_from_python(options, online, tmp_path):
     logger.experiment.finish()
 
 
+def test_the_environment_names_the_project_and_its_kin(online, tmp_path, monkeypatch):
+    for name, value in {"PROJECT": "mine", "RUN_GROUP": "sweep", "TAGS": "a,b", "NOTES": "first"}.items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    run = WeightsAndBiases(save_dir=str(tmp_path), mode="offline").experiment
+    assert (run.project, run.group, tuple(run.tags), run.notes) == ("mine", "sweep", ("a", "b"), "first")
+    run.finish()
+
+
+@pytest.mark.parametrize(("environment", "option", "project"), [("", None, "ganzoo"), ("theirs", "mine", "mine")])
+def test_an_option_wins_over_the_environment(environment, option, project, tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_PROJECT", environment)
+    assert WeightsAndBiases(save_dir=str(tmp_path), mode="offline", project=option)._project == project
+
+
 @pytest.mark.slow
 def test_a_terminal_is_never_asked(online, tmp_path, tiny):
     """With a terminal W&B would prompt for an account; here the run goes on."""
