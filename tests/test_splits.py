@@ -84,6 +84,7 @@ BAD = {
     "0..255": (with_images(lambda pixels: pixels.float()), "float32 from 0 to 191; they must be uint8"),
     "0..1": (with_images(scaled(0, 1)), "from 0 to 1: scale them to [-1, 1]"),
     "-2..2": (with_images(scaled(-2, 2)), "from -2 to 2"),
+    "-1.5..1": (with_images(scaled(-1.5, 1)), "from -1.5 to 1"),
     "0 or 1": (with_images(lambda pixels: pixels % 2), "all 0 or 1: scale them to 0..255"),
     "nan": (with_images(lambda pixels: scaled(-1, 1)(pixels) * torch.nan), "not finite"),
     "infinite": (with_images(lambda pixels: scaled(-1, 1)(pixels) / 0), "not finite"),
