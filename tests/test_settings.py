@@ -172,3 +172,15 @@ def test_pixels_out_of_range_are_black_and_white_and_never_wrap():
 def test_no_word_lets_pickle_in(run):
     folder = run("fit", "--trainer.max_steps=1", "--weights_only=false")
     assert yaml.safe_load((folder / "config.yaml").read_text())["weights_only"] is True
+
+
+@pytest.mark.parametrize(("cls", "steps"), [(zoo.GAN, 1), (zoo.WGAN, 5), (zoo.WGANGP, 5)])
+def test_the_critic_takes_the_paper_s_steps_unless_told(cls, steps):
+    assert build(cls).critic_steps == steps
+
+
+def test_as_many_generated_images_are_scored_as_real_ones(tmp_path):
+    scores = Scores(num_samples=10, metrics=["fid"], scorer="digits")
+    trainer(tmp_path, scores, limit_val_batches=1).validate(small(), DigitsDataModule(batch_size=40), verbose=False)
+    fid = scores.generated.metrics["fid"]
+    assert (fid.real_features_num_samples, fid.fake_features_num_samples) == (10, 10)
