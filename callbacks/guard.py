@@ -12,8 +12,8 @@ from callbacks.callbacks_of_type import callbacks_of_type
 from callbacks.last_checkpoint import LastCheckpoint, are_finite
 from callbacks.scores import Scores
 from callbacks.variety import Variety, total
+from zoo.inputs import images_of
 from zoo.loop import AdversarialLoop
-from zoo.sampling import images_of
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
 

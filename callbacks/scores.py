@@ -17,7 +17,7 @@ from callbacks.monitors import check_interval, check_monitors
 from callbacks.real_answers import RealAnswers, real_images
 from callbacks.scatter import Scatter
 from zoo.evaluation import METRICS, Evaluation, MetricName
-from zoo.sampling import images_of
+from zoo.inputs import images_of
 from zoo.scorers import INDEX, Scorer, load_scorer
 
 log = logging.getLogger("lightning.pytorch.ganzoo")

@@ -5,8 +5,8 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from zoo.inputs import images_of
 from zoo.loop import AdversarialLoop
-from zoo.sampling import images_of
 
 
 class Speed(Callback):

@@ -72,7 +72,9 @@ def test_a_batch_in_portions_is_the_batch(tmp_path, monkeypatch, cls, options):
 
 def test_a_batch_that_has_no_equal_portions_is_refused(tmp_path):
     with pytest.raises(ValueError, match="multiple of critic_steps=1 x accumulate=5"):
-        train(tmp_path, zoo.GAN(**ARGUMENTS, accumulate=5).double(), torch.rand(36, 1, 4, 4, dtype=torch.float64))
+        train(
+            tmp_path, zoo.GAN(**ARGUMENTS, accumulate=5).double(), torch.rand(36, 1, 4, 4, dtype=torch.float64) * 2 - 1
+        )
 
 
 def test_the_penalty_s_portions_are_drawn_one_by_one(tmp_path):
@@ -80,5 +82,5 @@ def test_the_penalty_s_portions_are_drawn_one_by_one(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         model = zoo.WGANGP(**ARGUMENTS | {"generator_options": {"hidden": [8]}}, accumulate=3, critic_steps=1)
-    train(tmp_path, model.double(), torch.rand(36, 1, 4, 4, dtype=torch.float64))
+    train(tmp_path, model.double(), torch.rand(36, 1, 4, 4, dtype=torch.float64) * 2 - 1)
     assert all(weight.isfinite().all() for weight in model.parameters())

@@ -136,3 +136,34 @@ def test_a_run_may_begin_to_average_when_it_is_resumed(tmp_path):
     later = zoo.GAN(image_shape=(1, 8, 8), **MLP)
     fit(tmp_path, later, 5, resume=tmp_path / "3.ckpt", callbacks=[GeneratorEMA(0.9)])
     assert later.averaged.updates == 2
+
+
+class Vectors(torch.nn.Module):
+    """A weight, a vector as spectral norm has, constants, a count, and batch norm."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(2))
+        self.register_buffer("u", torch.tensor([1.0, 0.0]))
+        self.register_buffer("kernel", torch.tensor([0.1, 0.3]))
+        self.register_buffer("count", torch.tensor(0))
+        self.norm = torch.nn.BatchNorm1d(2)
+
+
+def test_weights_and_running_statistics_are_averaged_and_other_buffers_copied():
+    module = Vectors()
+    average = MovingAverage(module, 0.5)
+    average.updates = 100  # past its beginning
+    for _ in range(50):
+        average.update(module)
+    assert torch.equal(average.module.kernel, module.kernel), "constants do not drift"
+    with torch.no_grad():
+        module.weight.fill_(1)
+        module.norm.running_mean.fill_(1)
+        module.u.copy_(torch.tensor([0.0, 1.0]))
+        module.count.fill_(7)
+    average.update(module)
+    assert average.module.weight.tolist() == [0.5, 0.5]
+    assert average.module.norm.running_mean.tolist() == [0.5, 0.5]
+    assert average.module.u.tolist() == [0.0, 1.0], "the mean of two unit vectors is none"
+    assert (int(average.module.count), int(average.module.norm.num_batches_tracked)) == (7, 0)

@@ -121,3 +121,45 @@ def test_x_of_a_late_validation_is_exact(tmp_path):
     validation = {"val": loader(model, steps=9, n=3), "limit_val_batches": 9, "val_check_interval": 1}
     fit(model, tmp_path, 1, logger=CSVLogger(tmp_path), **validation)
     assert [row["step"] for row in rows(tmp_path) if "val/critic_gap" in row] == [1_000_003]
+
+
+# -- what does not fall on a logged step --
+
+
+class Sometimes(zoo.GAN):
+    """Observes a value at every third critic update, as a regulariser with an interval does."""
+
+    def critic_loss(self, real, fake):
+        """GAN's."""
+        if self.global_step % 3 == 0:
+            self.observe(regulariser=torch.tensor(float(self.global_step)))
+        return super().critic_loss(real, fake)
+
+
+def test_a_value_between_logged_steps_is_logged_at_the_next_one_and_once(tmp_path):
+    fit(build(Sometimes), tmp_path, 8, logger=CSVLogger(tmp_path), log_every_n_steps=2)
+    logged = {row["step"]: row.get("train/regulariser") for row in rows(tmp_path) if "train/critic_loss" in row}
+    assert logged == {2: 0.0, 4: 3.0, 6: None, 8: 6.0}
+
+
+class Peeking(zoo.GAN):
+    """Observes each generator's loss that is computed."""
+
+    def generator_loss(self, real, fake):
+        """GAN's."""
+        loss = super().generator_loss(real, fake)
+        self.observe(seen=torch.tensor(float(torch.is_grad_enabled())))
+        return loss
+
+
+def test_what_a_schedule_computes_to_decide_is_not_observed(tmp_path):
+    model = build(Peeking, schedule="deligan_toy", critic_steps=1)
+    seen = []
+
+    class Look(Callback):
+        def on_train_batch_end(self, trainer, model, *_):
+            seen.append(model.observed.get("seen"))
+
+    fit(model, tmp_path, 3, callbacks=[Look()], log_every_n_steps=1)
+    assert seen
+    assert all(value is None or float(value) == 1.0 for value in seen)

@@ -61,7 +61,7 @@ def test_the_generator_may_move_on_the_critic_s_last_latents(tmp_path, cls, reus
     model = cls(**MLP, critic_steps=3, reuse_critic_noise=reuse)
     drawn = []
     model.prior.register_forward_hook(lambda prior, args, latents: drawn.append(latents.detach()))
-    fit(tmp_path, model, torch.rand(18, *SHAPE), 6, 1)
+    fit(tmp_path, model, torch.rand(18, *SHAPE) * 2 - 1, 6, 1)
     critic, generator = drawn[2], drawn[3]
     assert torch.equal(critic, generator) is reuse
     assert not torch.equal(drawn[0], drawn[1])
@@ -71,7 +71,7 @@ def test_the_generator_may_move_on_the_critic_s_last_latents(tmp_path, cls, reus
 def test_fakes_for_the_critic_may_be_made_in_inference_mode(tmp_path):
     for mode, passes in (("eval", 1), ("train", 3)):  # the generator's own move is always in training mode
         model = zoo.GAN(**MLP, critic_steps=2, fake_mode=mode)
-        fit(tmp_path, model, torch.rand(16, *SHAPE), 4, 4)
+        fit(tmp_path, model, torch.rand(16, *SHAPE) * 2 - 1, 4, 4)
         counts = {int(part.num_batches_tracked) for part in model.generator.modules() if hasattr(part, "running_mean")}
         assert counts == {4 * passes}
 
@@ -79,7 +79,7 @@ def test_fakes_for_the_critic_may_be_made_in_inference_mode(tmp_path):
 def test_a_separate_update_is_one_step_on_real_then_one_on_fake_images(tmp_path):
     model = zoo.GAN(**MLP, critic_update="separate", fake_mode="eval").double()
     critic, generator, prior = copy.deepcopy((model.critic, model.generator, model.prior))
-    images = torch.rand(16, *SHAPE, dtype=torch.float64)
+    images = torch.rand(16, *SHAPE, dtype=torch.float64) * 2 - 1
     assert fit(tmp_path, model, images, 4, 1, precision="64-true").global_step == 1
     torch.manual_seed(derive_seed("step", 11, 0, 0))
     fake = generator.eval()(prior(4)).detach()
@@ -95,7 +95,7 @@ def test_a_separate_update_is_one_step_on_real_then_one_on_fake_images(tmp_path)
 def test_a_separate_update_counts_once_where_the_schedule_chooses(tmp_path):
     model = zoo.GAN(**MLP, critic_update="separate", schedule="deligan_toy")
     model.schedule.threshold, model.schedule.floor = 99.0, 99.0  # always the critic
-    assert fit(tmp_path, model, torch.rand(12, *SHAPE), 4, 3).global_step == 3
+    assert fit(tmp_path, model, torch.rand(12, *SHAPE) * 2 - 1, 4, 3).global_step == 3
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from zoo.deligan import DeLiGAN
 from zoo.gan import GAN
+from zoo.loading import load
 from zoo.wgan import WGAN
 from zoo.wgan_gp import WGANGP
 
-__all__ = ["GAN", "WGAN", "WGANGP", "DeLiGAN"]
+__all__ = ["GAN", "WGAN", "WGANGP", "DeLiGAN", "load"]

@@ -4,14 +4,14 @@ from copy import deepcopy
 from typing import Any, Generic, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 M = TypeVar("M", bound=nn.Module)
 
 
 class MovingAverage(nn.Module, Generic[M]):
-    """The exponential moving average of a module's parameters and buffers.
+    """The exponential moving average of a module's weights and of its batch norms' running statistics.
 
     torch's own AveragedModel waits for the device at each update, and its average is still a tenth of the first weights
     after 2,300 updates with decay 0.999; this one's decay is n / (n + 9) until that reaches `decay`.
@@ -30,16 +30,16 @@ class MovingAverage(nn.Module, Generic[M]):
 
     @torch.no_grad()
     def update(self, module: M) -> None:
-        """Takes in `module` as it is now. Integers, such as batch norm's count of batches, are copied."""
+        """Take in `module` as it is now: its weights and batch norm's running statistics; other buffers are copied.
+
+        A mean of spectral norm's vectors, or of counts, is none; a mean of constants drifts.
+        """
         decay = min(self.decay, self.updates / (self.updates + 9))
         self.updates += 1
-        ours, theirs = ([*each.parameters(), *each.buffers()] for each in (self.module, module))
-        pairs = list(zip(ours, theirs, strict=True))
-        floats = [(own, their.detach()) for own, their in pairs if own.is_floating_point()]
-        get_ema_multi_avg_fn(decay)([own for own, _ in floats], [their for _, their in floats], self.updates)
-        for own, their in pairs:
-            if not own.is_floating_point():
-                own.copy_(their)
+        (ours, held), (theirs, given) = (averaged_and_copied(each) for each in (self.module, module))
+        get_ema_multi_avg_fn(decay)(ours, theirs, self.updates)
+        for own, their in zip(held, given, strict=True):
+            own.copy_(their)
 
     def get_extra_state(self) -> dict[str, Any]:
         """For a checkpoint."""
@@ -48,3 +48,12 @@ class MovingAverage(nn.Module, Generic[M]):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """From a checkpoint."""
         self.decay, self.updates = state["decay"], state["updates"]
+
+
+def averaged_and_copied(module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    """Return a module's tensors of which a mean is taken, and those that are only copied, always in the same order."""
+    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
+    statistics = [each for norm in norms for each in (norm.running_mean, norm.running_var) if each is not None]
+    known = {id(each) for each in statistics}
+    weights = [weight.detach() for weight in module.parameters()]
+    return [*weights, *statistics], [buffer for buffer in module.buffers() if id(buffer) not in known]

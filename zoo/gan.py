@@ -1,6 +1,7 @@
 """The GAN of 2014, from which every other model derives. The loop itself is in zoo/loop.py."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn.functional import softplus
 from zoo import losses, trust
 from zoo.arguments import check_arguments, check_name, plain
 from zoo.average import MovingAverage
+from zoo.checkpoint_file import check_top, read_file
 from zoo.epochs import reopen_epoch
 from zoo.loop import AdversarialLoop
 from zoo.networks import NETWORKS, build, mixes_samples
@@ -94,6 +96,8 @@ class GAN(AdversarialLoop):
         self.accumulate = accumulate
         self.schedule = Alternate(critic_steps) if schedule == "alternate" else SCHEDULES[schedule]()
         self.prior, self.generator, self.critic = self.build_prior(), self.build_generator(), self.build_critic()
+        if accumulate > 1 and self.sampler.places > 1:
+            raise ValueError(f"accumulate must be 1 for {network}: its generator's experts are places in the batch")
         for player in (self.generator, self.critic):
             player.to(memory_format=torch.channels_last)  # convolutions, and what they feed, follow their weights
         self.critic_mixes_samples = mixes_samples(self.critic)
@@ -163,6 +167,20 @@ class GAN(AdversarialLoop):
         self.schedule.load_state_dict(checkpoint["schedule"])
         if any(key.startswith("averaged.") for key in checkpoint["state_dict"]):
             self.averaged = MovingAverage(self.sampler).to(self.device)
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> "GAN":
+        """Lightning's, which gives a model in evaluation mode here; see `zoo.load`, which finds the class by itself.
+
+        Raises CheckpointError for what is no checkpoint of this class.
+        """
+        if isinstance(checkpoint_path, str | Path):
+            saved = read_file(Path(checkpoint_path))
+            check_top(saved, str(checkpoint_path))
+            trust.check_class(saved, cls, str(checkpoint_path))
+        model = super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True} | kwargs)
+        assert isinstance(model, GAN)
+        return model.eval()
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """The critic's, then the generator's, which also trains the prior."""

@@ -13,11 +13,13 @@ from torch import Tensor
 
 from zoo.compiled import Graphs
 from zoo.errors import BatchError
+from zoo.inputs import check_first_batch, check_images, images_of
 from zoo.optimizers import decayed
 from zoo.randomness import run_seed, seed_draws
 from zoo.recording import RecordingModule
-from zoo.sampling import evaluating, images_of
+from zoo.sampling import evaluating
 from zoo.schedules import Schedule
+from zoo.statistics import share_statistics
 
 CRITIC, GENERATOR = 0, 1  # the order of the optimizers
 
@@ -43,6 +45,7 @@ class AdversarialLoop(RecordingModule):
         super().__init__()
         self.automatic_optimization = False
         self.compiled: Graphs | None = None
+        self.is_first_batch = True
 
     @abstractmethod
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -77,7 +80,7 @@ class AdversarialLoop(RecordingModule):
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """One round, on images [critic_steps * N, C, H, W]: each critic update has its own N."""
         parts, step = self.parts(batch), self.global_step
-        self.observed.clear()
+        self.forget_logged()
         seed_draws(self.device, "step", run_seed(), self.global_rank, step)
         if self.lr_decay:
             self.set_learning_rates(decayed(step, *self.lr_decay))
@@ -94,21 +97,12 @@ class AdversarialLoop(RecordingModule):
                 self.move_generator(real, counted=last)
             else:
                 self.move_critic(real, counted=last)
-        self.share_statistics()
+        share_statistics(self, self.trainer)
         self.trained_steps = self.global_step
         if self.is_logged_step:
             self.observe(**self.prior.describe())
             self.record({f"train/{name}": value for name, value in self.observed.items()})
-
-    @torch.no_grad()
-    def share_statistics(self) -> None:
-        """Makes batch norm's running statistics their mean over the ranks: one model, whoever saves it or samples."""
-        if self.trainer.world_size == 1:
-            return
-        if kept := [buffer for buffer in self.buffers() if buffer.is_floating_point() and buffer.numel()]:
-            mean = self.trainer.strategy.reduce(torch.cat([buffer.flatten() for buffer in kept]), reduce_op="mean")
-            for buffer, value in zip(kept, mean.split([buffer.numel() for buffer in kept]), strict=True):
-                buffer.copy_(value.view_as(buffer))
+            self.is_logged = True
 
     def set_learning_rates(self, share: float) -> None:
         """Sets both to a share of what they began with."""
@@ -119,17 +113,21 @@ class AdversarialLoop(RecordingModule):
     def parts(self, batch: Any) -> tuple[Tensor, ...]:
         """The batch's images, cut into one equal part for each critic update."""
         images = images_of(batch)
-        if tuple(images.shape[1:]) != tuple(self.image_shape):
+        check_images(images, self.image_shape, self.dtype)  # type: ignore[arg-type]
+        portions = self.critic_steps * self.accumulate
+        if len(images) % portions or not len(images):
             raise BatchError(
-                f"the model is for images of shape {tuple(self.image_shape)}, the batch has {tuple(images.shape[1:])}: "
-                "give the model image_shape=data.image_shape"
+                f"a training batch must hold a multiple of critic_steps={self.critic_steps} x "
+                f"accumulate={self.accumulate} images; got {len(images)}"
             )
-        if not images.is_floating_point() or len(images) % (self.critic_steps * self.accumulate):
-            raise BatchError(
-                f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={self.critic_steps} x "
-                f"accumulate={self.accumulate} of them; got {len(images)} of dtype {images.dtype}"
-            )
+        if self.is_first_batch:
+            self.is_first_batch = False
+            check_first_batch(self, images, len(images) // portions)
         return images.chunk(self.critic_steps)
+
+    def on_train_start(self) -> None:
+        """Look at the first batch of every fit."""
+        self.is_first_batch = True
 
     def move_critic(self, real: Tensor, counted: bool) -> None:
         """One critic update; the generator's graph is not even built."""
@@ -167,7 +165,7 @@ class AdversarialLoop(RecordingModule):
         """The generator's loss on the latents of the move to come, in inference mode, the same on every rank."""
         key = run_seed(), self.global_rank, self.global_step, move if self.schedule.redraws else 0
         seed_draws(self.device, "move", *key)
-        with evaluating(self.generator, self.critic):
+        with evaluating(self.generator, self.critic), self.unobserved():
             loss = self.generator_loss(real, self.generator(self.prior(len(real))))
         seed_draws(self.device, "move", *key)
         return float(self.trainer.strategy.reduce(loss, reduce_op="mean"))

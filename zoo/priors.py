@@ -17,6 +17,8 @@ class Prior(nn.Module):
     """Base of all priors over latents of `dim` numbers."""
 
     anchor: Tensor
+    block = 64
+    """How many latents are drawn at once where each is to be a function of its number."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()
@@ -95,6 +97,7 @@ class GaussianMixture(Prior):
             raise ValueError(f"sampling must be {get_args(Sampling)}, noise normal or uniform: {sampling!r}, {noise!r}")
         if components < 1 or not 0 <= sigma_weight < float("inf"):
             raise ValueError(f"components must be at least 1, sigma_weight at least 0: {components}, {sigma_weight}")
+        self.block = components * -(-Prior.block // components)  # as often each component
         self.components, self.sigma_weight, self.sampling, self.noise = components, sigma_weight, sampling, noise
         self.mu = nn.Parameter(torch.empty(components, dim).uniform_(-1, 1))
         self.sigma = nn.Parameter(torch.full((components, dim), float(sigma_init)))

@@ -1,6 +1,7 @@
 """What a model tells of itself while it is trained: values of a step, as tensors until a step is logged."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ class RecordingModule(GenerativeModule):
     def __init__(self) -> None:
         super().__init__()
         self.observed: dict[str, Tensor] = {}
+        self.is_logged = False  # whether all that is observed has been
+        self.observing = True
         self.portion = 0  # of the batch, where it goes through the networks in several
 
     @property
@@ -24,15 +27,30 @@ class RecordingModule(GenerativeModule):
         return every > 0 and (self.global_step % every == 0 or self.global_step == self.trainer.max_steps)
 
     def observe(self, **values: Tensor) -> None:
-        """Keeps values of this step, as tensors: nothing waits for the device until a step is logged.
+        """Keeps values as tensors: nothing waits for the device until a step is logged, and then the last ones are.
 
         What is observed for each portion of a batch is averaged.
         """
-        for name, value in values.items():
+        for name, value in values.items() if self.observing else ():
             value = value.detach()
             self.observed[name] = (
                 torch.lerp(self.observed[name], value, 1 / (self.portion + 1)) if self.portion else value
             )
+
+    def forget_logged(self) -> None:
+        """Begin anew once all that was observed is logged: what falls between logged steps waits for the next one."""
+        if self.is_logged:
+            self.observed.clear()
+            self.is_logged = False
+
+    @contextmanager
+    def unobserved(self) -> Iterator[None]:
+        """Within, losses are computed to decide something: what they observe is no value of the step."""
+        self.observing = False
+        try:
+            yield
+        finally:
+            self.observing = True
 
     def record(self, values: Mapping[str, Tensor | float]) -> None:
         """Logs values at x = global_step, the rounds made, to every logger, bar and monitor.

@@ -3,6 +3,7 @@
 Shapes: images [N, C, H, W] in [-1, 1]; latents [N, D]; critic outputs [N].
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,14 +13,9 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from zoo.average import MovingAverage
+from zoo.inputs import check_images, check_range, images_of, latents_of
 from zoo.priors import Prior
 from zoo.randomness import run_seed, seeded
-
-
-def images_of(batch: Any) -> Tensor:
-    """The images [N, C, H, W] of a batch, which is (images, ...) or the images alone."""
-    images: Tensor = batch[0] if isinstance(batch, list | tuple) else batch
-    return images
 
 
 @contextmanager
@@ -36,15 +32,43 @@ def evaluating(*networks: nn.Module) -> Iterator[None]:
 
 
 class Sampler(nn.Module):
-    """A prior and a generator: n images [n, C, H, W]."""
+    """A prior and a generator: n images [n, C, H, W].
+
+    A generator that takes a sample's place in its batch for the number of an expert says how many there are by its
+    `places`. Then n images come from a batch in which all experts are, evenly chosen.
+    """
 
     def __init__(self, prior: Prior, generator: nn.Module) -> None:
         super().__init__()
         self.prior, self.generator = prior, generator
 
+    @property
+    def places(self) -> int:
+        """After how many samples the generator's experts begin anew; 1 without experts."""
+        return int(getattr(self.generator, "places", 1))
+
     def forward(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """N images; their latents are drawn from `generator`, or from torch's own without one."""
-        images: Tensor = self.generator(self.prior(n, generator))
+        full = n + -n % self.places
+        images: Tensor = self.generator(self.prior(full, generator))
+        return images if n == full else images[torch.arange(n, device=images.device) * full // max(n, 1)]
+
+    def numbered(self, numbers: Tensor, seed: int) -> Tensor:
+        """Images [N, C, H, W], each a function of (seed, its number), whatever else is in the batch.
+
+        Latents are drawn in blocks, each from (seed, its number); without experts, only the wanted ones go further.
+
+        Args:
+            numbers: int64 [N], at least 0.
+            seed: of the run.
+        """
+        size = self.prior.block * self.places // math.gcd(self.prior.block, self.places)
+        blocks, which = (numbers.cpu() // size).unique(return_inverse=True)
+        rows = which * size + numbers.cpu() % size
+        drawn = [self.prior(size, seeded("sample", seed, block)) for block in blocks.tolist()]
+        latents = torch.cat(drawn) if drawn else self.prior(0)
+        rows = rows.to(latents.device)
+        images: Tensor = self.generator(latents)[rows] if self.places > 1 else self.generator(latents[rows])
         return images
 
 
@@ -60,6 +84,7 @@ class GenerativeModule(LightningModule):
     def __init__(self) -> None:
         super().__init__()
         self.averaged: MovingAverage[Sampler] | None = None
+        self.looked_at = 0  # images of this rank, in an evaluation's loader
         self.trained_steps = 0  # of these weights, also where they were loaded for a test
 
     @property
@@ -78,21 +103,53 @@ class GenerativeModule(LightningModule):
             self.averaged = MovingAverage(self.sampler, decay)
         self.averaged.decay = decay
 
+    def forward(self, latents: Tensor) -> Tensor:
+        """Latents [N, D] to images [N, C, H, W] in [-1, 1], float32, in inference mode; gradients flow.
+
+        By the averaged generator where there is one.
+        """
+        generator = self.trained_sampler.generator
+        with evaluating(generator):
+            images: Tensor = generator(latents)
+        return images.float()
+
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Images [n, C, H, W] in [-1, 1], float32, in inference mode, drawn from `generator` or torch's own.
 
-        By the averaged generator where there is one.
+        By the averaged generator where there is one. Raises TypeError for latents: the model itself takes those.
         """
+        if not isinstance(n, int):
+            raise TypeError(
+                f"sample takes how many images to make, not a {type(n).__name__}; for latents: model(latents)"
+            )
         sampler = self.trained_sampler
         with evaluating(sampler):
             images: Tensor = sampler(n, generator)
         return images.float()
 
+    @torch.no_grad()
+    def numbered(self, numbers: Tensor) -> Tensor:
+        """Images [N, C, H, W] as `sample` makes them, each a function of the run's seed and its number, int64 [N]."""
+        sampler = self.trained_sampler
+        with evaluating(sampler):
+            return sampler.numbered(numbers, run_seed()).float()
+
+    def numbers(self, batch_idx: int, count: int) -> Tensor:
+        """Which samples go with the images of an evaluation's batch, int64 [count]: those of the same numbers."""
+        first = self.looked_at if batch_idx else 0  # a loader begins
+        if batch_idx and not first:  # an evaluation goes on that a checkpoint has broken off
+            first = batch_idx * count
+        self.looked_at = first + count
+        return self.global_rank + self.trainer.world_size * torch.arange(first, first + count)
+
     def validation_step(self, batch: Any, batch_idx: int) -> Tensor:
         """One fake for each held-out image, [N, C, H, W], from latents that are the same in every validation."""
         real = images_of(batch)
-        fake = self.sample(len(real), seeded("sample", run_seed(), self.global_rank, batch_idx))
+        check_images(real, self.image_shape, self.dtype)  # type: ignore[arg-type]
+        if batch_idx == 0 and self.is_foreign:
+            check_range(real)
+        fake = self.numbered(self.numbers(batch_idx, len(real)))
         gap = self.critic(real).mean() - self.critic(fake.to(real.dtype)).mean()
         stage = "test" if self.trainer.testing else "val"
         self.log(f"{stage}/critic_gap", gap, batch_size=len(real), sync_dist=True)
@@ -102,10 +159,16 @@ class GenerativeModule(LightningModule):
 
     test_step = validation_step
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether batches come from loaders that promise nothing of their range; our data modules scale bytes."""
+        return not hasattr(getattr(self.trainer, "datamodule", None), "fingerprint")
+
     def on_validation_end(self) -> None:
         """Takes the x of the validation's scores back, so that it never names a later checkpoint."""
         self.trainer.callback_metrics.pop("step", None)
 
-    def predict_step(self, batch: Tensor, batch_idx: int) -> Tensor:
-        """One image for each number in the batch, [N, C, H, W] in [-1, 1]."""
-        return self.sample(len(batch), seeded("sample", run_seed(), self.global_rank, batch_idx))
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Images [N, C, H, W] in [-1, 1] of latents [N, D], or of the samples with the numbers [N]."""
+        given = latents_of(batch, self.prior.dim)
+        return self(given.to(self.dtype)) if given.is_floating_point() else self.numbered(given)

@@ -33,13 +33,20 @@ def check(saved: dict[str, Any], model: "GAN", name: str, to_train: bool) -> Non
     """
     check_values(saved, name)
     check_top(saved, name)
-    if saved["model_class"] != type(model).__name__:
-        raise CheckpointError(f"{name} is of {saved['model_class']}, not of {type(model).__name__}")
+    check_class(saved, type(model), name)
     check_weights(saved["state_dict"], model, name)
     check_alike(saved["schedule"], model.schedule.state_dict(), f"{name}: schedule")
     check_counters(saved.get("loops", {}), f"{name}: loops")
     if to_train:
         check_optimizers(saved, model, name)
+
+
+def check_class(saved: dict[str, Any], cls: type, name: str) -> None:
+    """Raise CheckpointError unless a checkpoint is of a class."""
+    if saved["model_class"] != cls.__name__:
+        raise CheckpointError(
+            f"{name} is of {saved['model_class']}, not of {cls.__name__}: zoo.load finds a checkpoint's class by itself"
+        )
 
 
 def check_data(saved: dict[str, Any], data: Any) -> None:

@@ -70,7 +70,7 @@ class ToyMoEGenerator(nn.Module):
 
     def __init__(self, latent_dim: int, image_shape: tuple[int, int, int], hidden: int = 32, experts: int = 50) -> None:
         super().__init__()
-        self.experts = experts
+        self.experts = self.places = experts
         self.body = nn.Sequential(
             *layers(experts + latent_dim, hidden, prod(image_shape)), nn.Unflatten(1, image_shape)
         )
@@ -95,7 +95,8 @@ class ToyEnsembleGenerator(nn.Module):
 
     def __init__(self, latent_dim: int, image_shape: tuple[int, int, int], hidden: int = 32, members: int = 50) -> None:
         super().__init__()
-        self.members, self.image_shape = members, tuple(image_shape)
+        self.members = self.places = members
+        self.image_shape = tuple(image_shape)
         pixels = prod(image_shape)
         self.first_weight = nn.Parameter(
             torch.empty(members, latent_dim, hidden).uniform_(-1, 1) * sqrt(3 / latent_dim)

@@ -1,0 +1,74 @@
+"""From a checkpoint to images, in as few words as people expect."""
+
+import pytest
+import torch
+
+import zoo
+from small_models import MARKS, build, every_model, fit
+from zoo.errors import CheckpointError
+
+pytestmark = MARKS
+
+
+def saved(cls, tmp_path, **options):
+    model = build(cls, **options)
+    model.average(0.5)
+    fit_on = fit(model, tmp_path, 2)
+    fit_on.save_checkpoint(path := tmp_path / f"{cls.__name__}.ckpt", weights_only=False)
+    return path, model
+
+
+@every_model
+def test_a_checkpoint_s_class_is_found_by_itself(cls, tmp_path):
+    path, model = saved(cls, tmp_path)
+    loaded = zoo.load(path)
+    assert type(loaded) is cls
+    latents = torch.randn(4, 3)
+    assert torch.equal(loaded(latents), model(latents)), "the average, not the generator as it was trained"
+    assert not any(part.training for part in loaded.modules())
+    assert torch.equal(loaded(latents), cls.load_from_checkpoint(path)(latents))
+    assert not cls.load_from_checkpoint(str(path)).training
+
+
+def test_loading_draws_nothing_from_torch(tmp_path):
+    path, _ = saved(zoo.GAN, tmp_path)
+    torch.manual_seed(1)
+    first = torch.rand(1)
+    torch.manual_seed(1)
+    zoo.load(path)
+    assert torch.equal(torch.rand(1), first)
+
+
+def test_the_checkpoint_of_another_class_is_named(tmp_path):
+    path, _ = saved(zoo.WGANGP, tmp_path)
+    with pytest.raises(CheckpointError, match=r"is of WGANGP, not of GAN: zoo.load finds"):
+        zoo.GAN.load_from_checkpoint(path)
+
+
+def test_a_class_that_is_imported_is_found(tmp_path):
+    class Mine(zoo.WGAN):
+        """A user's own."""
+
+    path, _ = saved(Mine, tmp_path)
+    assert type(zoo.load(path)) is Mine
+    content = torch.load(path, weights_only=True)
+    torch.save(content | {"model_class": "Theirs"}, path)
+    with pytest.raises(CheckpointError, match=r"is of a Theirs, which is none of GAN.*import its module first"):
+        zoo.load(path)
+
+
+@pytest.mark.parametrize("options", [{"hidden": [10**9]}, {"hidden": [3]}, {"colour": 3}, [1]])
+def test_sizes_in_a_file_take_no_memory(options, tmp_path):
+    path, _ = saved(zoo.GAN, tmp_path)
+    content = torch.load(path, weights_only=True)
+    content["hyper_parameters"]["generator_options"] = options
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=r"GAN\.ckpt"):
+        zoo.load(path)
+
+
+def test_a_file_that_is_no_checkpoint_is_named(tmp_path):
+    (tmp_path / "x.ckpt").write_text("no")
+    for call in (zoo.load, zoo.GAN.load_from_checkpoint):
+        with pytest.raises(CheckpointError, match=r"x\.ckpt is no checkpoint"):
+            call(tmp_path / "x.ckpt")

@@ -1,0 +1,196 @@
+"""Sample k is a function of (seed, k): whatever the batch size, the order and the number of processes."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+from torch.utils.data import DataLoader, TensorDataset
+
+import zoo
+from small_models import MARKS, SEED, SHAPE, build, every_model, loader, trainer
+from zoo.errors import BatchError
+from zoo.networks.toy import ToyEnsembleGenerator, ToyMoEGenerator
+from zoo.priors import GaussianMixture, Normal
+from zoo.sampling import Sampler
+
+pytestmark = MARKS
+
+MIXTURES = [{"sampling": "random"}, {"sampling": "stratified"}, {"sampling": "fixed"}, {"noise": "uniform"}]
+
+
+def same(one, other):
+    assert_close(one, other, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        Sampler(Normal(3), torch.nn.Linear(3, 2)),
+        *[Sampler(GaussianMixture(3, 10, **options), torch.nn.Linear(3, 2)) for options in MIXTURES],
+        Sampler(Normal(2), ToyMoEGenerator(2, (2, 1, 1), experts=5)),
+        Sampler(Normal(2), ToyEnsembleGenerator(2, (2, 1, 1), members=7)),
+    ],
+    ids=["normal", "random", "stratified", "fixed", "uniform noise", "MoE", "Ensemble"],
+)
+def test_the_image_of_a_number_depends_on_nothing_else(sampler):
+    sampler.eval()
+    with torch.no_grad():
+        whole = sampler.numbered(torch.arange(150), 3)
+        order = torch.randperm(150)
+        same(sampler.numbered(order, 3), whole[order])
+        same(torch.cat([sampler.numbered(part, 3) for part in torch.arange(150).split(7)]), whole)
+        same(torch.cat([sampler.numbered(torch.tensor([k]), 3) for k in (0, 63, 64, 149)]), whole[[0, 63, 64, 149]])
+        assert not torch.allclose(sampler.numbered(torch.arange(150), 4), whole)
+        assert len(whole.flatten(1).unique(dim=0)) == 150
+        assert sampler.numbered(torch.arange(0), 3).shape == whole[:0].shape
+
+
+def test_components_are_as_frequent_by_number_as_they_are_by_batch():
+    prior = GaussianMixture(1, 50, sampling="fixed").eval()
+    with torch.no_grad():
+        prior.mu.copy_(torch.arange(50.0)[:, None] * 100)
+        latents = Sampler(prior, torch.nn.Identity()).numbered(torch.arange(150), 0)
+    assert torch.equal((latents.squeeze(1) / 100).round().long(), torch.arange(150) % 50)
+
+
+def test_few_samples_come_from_all_experts():
+    sampler = Sampler(Normal(2), ToyMoEGenerator(2, (2, 1, 1), experts=10))
+    rows = []
+    sampler.generator.register_forward_hook(lambda module, args, images: rows.append(len(args[0])))
+    images = sampler(4, torch.Generator().manual_seed(0))
+    full = sampler(10, torch.Generator().manual_seed(0))
+    assert rows == [10, 10]
+    assert torch.equal(images, full[[0, 2, 5, 7]])
+
+
+@pytest.mark.parametrize("network", ["toy_moe", "toy_ensemble"])
+def test_experts_are_not_cut_off_by_portions_nor_without_a_word_by_batches(network, tmp_path, monkeypatch):
+    toy = {"network": network, "image_shape": (2, 1, 1), "latent_dim": 2}
+    with pytest.raises(ValueError, match="accumulate must be 1"):
+        zoo.GAN(**toy, accumulate=2)
+    told = []
+    monkeypatch.setattr("zoo.inputs.log.warning", lambda text, *values: told.append(text % values))
+    images = torch.rand(100, 2, 1, 1) * 2 - 1
+    for size in (50, 20):
+        trainer(tmp_path, max_steps=2).fit(zoo.GAN(**toy), DataLoader(TensorDataset(images), batch_size=size))
+    assert len(told) == 1
+    assert "of 20 images at a time, not all experts learn alike" in told[0]
+
+
+# -- what a trainer asks for --
+
+
+@every_model
+def test_validation_and_test_draw_the_same_samples_in_batches_of_any_size(cls, tmp_path):
+    model, images = build(cls), torch.rand(12, *SHAPE) * 2 - 1
+    drawn = []
+
+    def step(batch, batch_idx):
+        drawn[-1].append(cls.validation_step(model, batch, batch_idx))
+
+    model.validation_step = model.test_step = step
+    for size in (12, 5, 1):
+        drawn.append([])
+        data = DataLoader(TensorDataset(images), batch_size=size)
+        trainer(tmp_path, limit_val_batches=99).validate(model, data, verbose=False)
+        trainer(tmp_path).test(model, data, verbose=False)
+    for batches in drawn:
+        both = torch.cat(batches)
+        same(both[:12], both[12:])
+        same(both, torch.cat(drawn[0]))
+
+
+@every_model
+def test_prediction_is_of_the_latents_it_is_given(cls, tmp_path):
+    model, latents = build(cls), torch.randn(64, 3)
+    for data in (DataLoader(latents, batch_size=16), DataLoader(TensorDataset(latents), batch_size=64)):
+        images = torch.cat(trainer(tmp_path).predict(model, data))
+        assert images.shape == (64, *SHAPE)
+        same(images, model(latents).detach())
+
+
+def test_prediction_by_numbers_does_not_depend_on_the_batch_size(tmp_path):
+    model = build(zoo.GAN)
+    one, other = (
+        torch.cat(trainer(tmp_path).predict(model, DataLoader(torch.arange(20), batch_size=size))) for size in (20, 3)
+    )
+    same(one, other)
+    same(one, model.sampler.eval().numbered(torch.arange(20), SEED).detach())
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [torch.rand(4, *SHAPE), torch.rand(4, 9), {"z": torch.rand(4, 3)}, torch.rand(4).double()],
+    ids=["images", "longer latents", "dictionary", "numbers that are none"],
+)
+def test_anything_else_is_refused(batch, tmp_path):
+    with pytest.raises(BatchError, match=r"predict takes latents, float \[N, 3\], or numbers of samples"):
+        trainer(tmp_path).predict(build(zoo.GAN), DataLoader([batch], batch_size=None))
+
+
+# -- batches that are none --
+
+BYTES = torch.randint(0, 256, (8, *SHAPE), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        (BYTES, r"got torch.uint8: give images / 127.5 - 1"),
+        (BYTES.float(), r"the first batch goes from \S+ to 2\d\d"),
+        (torch.rand(8, *SHAPE), r"scale images in \[0, 1\] by 2 \* images - 1"),
+        (torch.rand(8, *SHAPE).double() - 0.5, "got torch.float64: give images.to"),
+        (torch.rand(8, *SHAPE).sub(0.5).index_fill(0, torch.tensor([3]), torch.nan), "not finite"),
+        (torch.rand(8, *SHAPE).sub(0.5).index_fill(0, torch.tensor([3]), torch.inf), "not finite"),
+        (torch.rand(8, 1, 5, 5) - 0.5, r"of shape \(1, 4, 4\), the batch has \(1, 5, 5\)"),
+    ],
+    ids=["uint8", "0 to 255", "0 to 1", "float64", "nan", "inf", "shape"],
+)
+@pytest.mark.parametrize("stage", ["fit", "fit after a look", "validate", "test"])
+def test_images_of_another_kind_are_one_clear_line(images, told, stage, tmp_path):
+    model, data = build(zoo.GAN), DataLoader(TensorDataset(images), batch_size=4)
+    player = trainer(tmp_path, max_steps=1, num_sanity_val_steps=int(stage == "fit after a look"), limit_val_batches=1)
+    loaders = (data, data) if stage == "fit after a look" else (data,)
+    with pytest.raises(BatchError, match=told) as error:
+        getattr(player, stage.split()[0])(model, *loaders)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate", "test"])
+def test_a_batch_that_is_a_dictionary_is_one_clear_line(stage, tmp_path):
+    batch = {"image": torch.rand(4, *SHAPE) - 0.5, "label": torch.zeros(4)}
+    data = DataLoader([batch], batch_size=None)
+    with pytest.raises(BatchError, match="got a dict with keys image, label: let the loader give tuples"):
+        getattr(trainer(tmp_path, max_steps=1, limit_val_batches=1), stage)(build(zoo.GAN), data)
+
+
+def test_what_is_a_little_beyond_or_nearly_all_bright_is_honest(tmp_path):
+    points = torch.randn(16, *SHAPE) * 0.4
+    bright = torch.ones(16, *SHAPE).index_fill(0, torch.tensor([3]), -0.01)
+    for images in (points, bright):
+        trainer(tmp_path, max_steps=1).fit(build(zoo.GAN), DataLoader(TensorDataset(images), batch_size=16))
+
+
+@pytest.mark.parametrize(("size", "options"), [(1, {}), (2, {"accumulate": 2})])
+def test_batch_norm_on_one_image_is_one_clear_line(size, options, tmp_path):
+    model = build(zoo.GAN, generator_options={"hidden": [8, 8], "norm": "batch"}, **options)
+    with pytest.raises(BatchError, match="batch norm needs at least 2 images at a time"):
+        trainer(tmp_path, max_steps=1).fit(model, loader(model, n=size))
+
+
+# -- ordinary Python --
+
+
+@every_model
+def test_a_model_is_a_function_of_latents(cls):
+    model, latents = build(cls), torch.randn(5, 3)
+    model.average(0.9)
+    with torch.no_grad():
+        for weight in model.generator.parameters():
+            weight.add_(1)
+    images = model(latents)
+    with torch.no_grad():
+        assert torch.equal(images, model.averaged.module.generator.eval()(latents)), "the average, in inference mode"
+    assert model(latents.requires_grad_()).sum().backward() is None
+    assert latents.grad is not None, "to look for the latents of a picture"
+    with pytest.raises(TypeError, match=r"for latents|latents: model\(latents\)"):
+        model.sample(latents)

@@ -1,0 +1,61 @@
+"""A trained model from its checkpoint alone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zoo import trust
+from zoo.checkpoint_file import check_top, read_file
+from zoo.errors import CheckpointError
+from zoo.gan import GAN
+
+
+def load(path: str | Path) -> GAN:
+    """Return the model that a checkpoint is of, in evaluation mode, on the CPU; by its average where it has one.
+
+    Its class is found by its name among those of the zoo and those of yours that are imported: nothing in the file is
+    imported or run.
+
+    Args:
+        path: a checkpoint of this zoo.
+
+    Raises:
+        CheckpointError: it is none, or of a class that is not known here.
+    """
+    saved = read_file(Path(path))
+    check_top(saved, str(path))
+    name, known = saved["model_class"], {cls.__name__: cls for cls in classes(GAN)}
+    if name not in known:
+        raise CheckpointError(f"{path} is of a {name}, which is none of {', '.join(known)}: import its module first")
+    return built(known[name], saved, str(path))
+
+
+def built(cls: type[GAN], saved: dict[str, Any], name: str, **changed: Any) -> GAN:
+    """Return a model of a checkpoint's hyperparameters and weights; it is made in memory once the weights fit it.
+
+    Args:
+        cls: of the model.
+        saved: a checkpoint.
+        name: of its file.
+        **changed: hyperparameters to replace.
+    """
+    options = {key: value for key, value in saved["hyper_parameters"].items() if not key.startswith("_")} | changed
+    try:
+        with torch.device("meta"):  # whatever sizes the file states, they take no memory here
+            trust.check(saved, cls(**options), name, to_train=False)
+        with torch.random.fork_rng(devices=[]):  # first weights are drawn, only to be replaced
+            model = cls(**options)
+    except (TypeError, ValueError) as error:
+        raise error if isinstance(error, CheckpointError) else CheckpointError(f"{name}: {error}") from error
+    model.on_load_checkpoint(saved)
+    model.load_state_dict(saved["state_dict"])
+    return model.eval()
+
+
+def classes(cls: type[GAN]) -> Iterator[type[GAN]]:
+    """Give a class and all that derive from it."""
+    yield cls
+    for each in cls.__subclasses__():
+        yield from classes(each)
