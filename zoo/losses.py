@@ -1,14 +1,16 @@
 """Adversarial losses and penalties: pure functions on tensors.
 
 `on_real`, `on_fake` are critic outputs [N], logits where the loss is logistic; `real`, `fake` are images [N, C, H, W].
-Every function returns a scalar that the named player minimises, except `gradient_norms`, which returns [N].
+Every function returns a scalar that the named player minimises, except `input_gradients`, which returns [N, C, H, W],
+and `gradient_norms`, which returns [N]. More penalties are in `zoo.penalties`, auto-encoders' losses in
+`zoo.reconstruction`.
 """
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 
 def mean(outputs: Tensor) -> Tensor:
@@ -39,6 +41,63 @@ def wasserstein_generator(on_fake: Tensor) -> Tensor:
     return -mean(on_fake)
 
 
+def least_squares_critic(on_real: Tensor, on_fake: Tensor, *, a: float = 0.0, b: float = 1.0) -> Tensor:
+    """Half of (f(x) - b)^2 plus half of (f(G(z)) - a)^2. arXiv:1611.04076, Equation 2."""
+    return (mean((on_real - b).square()) + mean((on_fake - a).square())) / 2
+
+
+def least_squares_generator(on_fake: Tensor, *, c: float = 1.0) -> Tensor:
+    """Half of (f(G(z)) - c)^2. arXiv:1611.04076, Equation 2; (a, b, c) = (-1, 1, 0) gives Pearson's chi^2."""
+    return mean((on_fake - c).square()) / 2
+
+
+def hinge_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
+    """max(0, 1 - f(x)) + max(0, 1 + f(G(z))). arXiv:1802.05957, Equation 16."""
+    return mean(relu(1 - on_real)) + mean(relu(1 + on_fake))
+
+
+def hinge_generator(on_fake: Tensor) -> Tensor:
+    """-f(G(z)). arXiv:1802.05957, Equation 17."""
+    return -mean(on_fake)
+
+
+def relativistic_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
+    """softplus(-(f(x_i) - f(G(z_i)))): pairs i, i, as in RSGAN (arXiv:1807.00734) and R3GAN (arXiv:2501.05441)."""
+    return mean(softplus(on_fake - on_real))
+
+
+def relativistic_generator(on_real: Tensor, on_fake: Tensor) -> Tensor:
+    """softplus(-(f(G(z_i)) - f(x_i))): the same pairs, turned round."""
+    return mean(softplus(on_real - on_fake))
+
+
+def relativistic_average_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
+    """Each output against the other batch's mean, through which gradients flow. arXiv:1807.00734, RaSGAN, halved."""
+    return (mean(softplus(mean(on_fake) - on_real)) + mean(softplus(on_fake - mean(on_real)))) / 2
+
+
+def relativistic_average_generator(on_real: Tensor, on_fake: Tensor) -> Tensor:
+    """The critic's loss with real and fake exchanged. arXiv:1807.00734, RaSGAN, halved."""
+    return relativistic_average_critic(on_fake, on_real)
+
+
+def input_gradients(critic: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """Return grad f(x) for each sample, [N, C, H, W], with a graph, so that it can be differentiated again.
+
+    Every penalty takes its gradients here: it works eagerly and under torch.compile, and in full precision under
+    autocast. `critic` must treat samples one by one (no batch norm), else the gradient of the sum is not the sample's
+    own. No gradient flows into `images`.
+    """
+    with torch.autocast(images.device.type, enabled=False):
+        images = images.detach()
+        if torch.compiler.is_compiling():  # a graph of torch.compile takes gradients inside only in this form
+            gradient: Tensor = torch.func.grad(lambda x: critic(x).sum())(images)
+        else:
+            images.requires_grad_()
+            (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
+        return gradient
+
+
 def gradient_norms(
     critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, *, epsilon: Tensor | None = None, eps: float = 1e-12
 ) -> Tensor:
@@ -59,12 +118,7 @@ def gradient_norms(
         epsilon = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, dtype=real.dtype)
     with torch.autocast(real.device.type, enabled=False):
         x_hat = torch.lerp(fake.detach().to(real.dtype), real.detach(), epsilon)
-        if torch.compiler.is_compiling():  # a graph of torch.compile takes gradients inside only in this form
-            gradient: Tensor = torch.func.grad(lambda x: critic(x).sum())(x_hat)
-        else:
-            x_hat.requires_grad_()
-            (gradient,) = torch.autograd.grad(critic(x_hat).sum(), x_hat, create_graph=True)
-        return (gradient.flatten(1).square().sum(1) + eps).sqrt()
+    return (input_gradients(critic, x_hat).flatten(1).square().sum(1) + eps).sqrt()
 
 
 def norm_penalty(norms: Tensor, *, target: float = 1.0, one_sided: bool = False) -> Tensor:
