@@ -1,0 +1,14 @@
+"""What stands between all images and the critic: modules that map images [N, C, H, W] to images of the same shape.
+
+Draws come from torch's global generator on the images' device, which the loop seeds for each step. An augmentation
+can be differentiated twice. The loop decides when it is called; `train()` and `eval()` change nothing. One that learns
+from the critic (ADA) also has `observe(outputs)` and `adapt()`.
+"""
+
+from torch import nn
+
+from zoo.augmentations.diffaugment import DiffAugment
+
+AUGMENTATIONS: dict[str, type[nn.Module]] = {"diffaugment": DiffAugment}
+
+__all__ = ["AUGMENTATIONS", "DiffAugment"]
