@@ -1,6 +1,7 @@
 """Networks against their sources: parameter counts, initial values, geometry, who sees whom."""
 
 import math
+from copy import deepcopy
 
 import pytest
 import torch
@@ -22,6 +23,8 @@ SHAPES = {
     "matlab_conv": [FLOWER, (1, 40, 48)],
     "deligan_conv": [DIGIT, (3, 32, 20)],
     "keras_conv": [DIGIT, (3, 32, 20)],
+    "resnet": [DIGIT, (3, 8, 12)],
+    "small_conv": [DIGIT, (3, 8, 12)],
 }
 SHAPES |= {name: [POINT, (1, 2, 3)] for name in NETWORKS if name.startswith("toy")}
 
@@ -208,6 +211,8 @@ def test_every_pair_makes_and_judges_its_shapes(name, shape):
         ("deligan_conv", (1, 28, 30), "multiples of 4, not 28x30"),
         ("matlab_conv", (3, 32, 64), "sides 40, 48, 56, 64, ..., not 32x64"),
         ("matlab_conv", (3, 64, 60), "not 64x60"),
+        ("resnet", (3, 31, 32), "sides are even and above 4, not 31x32"),
+        ("small_conv", (3, 30, 28), "multiples of 4, not 30x28"),
     ],
 )
 def test_impossible_shapes_are_refused_in_one_line(name, shape, message):
@@ -260,7 +265,7 @@ def test_mixes_samples_says_whether_one_sample_changes_another_s_output(name, op
     shape = SHAPES.get(name, [DIGIT])[0]
     network = critic(name, shape, **options)
     images = torch.randn(4, *shape)
-    before = network(images)
+    before = deepcopy(network)(images)  # spectral norm's state moves with each call
     images[1] = torch.randn(shape)
     after = network(images)
     changed = (after - before).abs() > 1e-6

@@ -16,6 +16,8 @@ from zoo.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d
 from zoo.networks.matlab_conv import MatlabConvCritic, MatlabConvGenerator
 from zoo.networks.minibatch import MinibatchDiscrimination
 from zoo.networks.mlp import MLPCritic, MLPGenerator
+from zoo.networks.resnet import ResNetCritic, ResNetGenerator
+from zoo.networks.small_conv import SmallConvCritic, SmallConvGenerator
 from zoo.networks.toy import (
     ToyCritic,
     ToyEnsembleGenerator,
@@ -23,6 +25,7 @@ from zoo.networks.toy import (
     ToyMoEGenerator,
     ToyPlusGenerator,
 )
+from zoo.networks.traits import copied_buffers, says
 
 
 class Pair(NamedTuple):
@@ -37,6 +40,8 @@ NETWORKS: dict[str, Pair] = {
     "keras_conv": Pair(KerasConvGenerator, KerasConvCritic),
     "matlab_conv": Pair(MatlabConvGenerator, MatlabConvCritic),
     "deligan_conv": Pair(DeLiGANConvGenerator, DeLiGANConvCritic),
+    "resnet": Pair(ResNetGenerator, ResNetCritic),
+    "small_conv": Pair(SmallConvGenerator, SmallConvCritic),
     "toy": Pair(ToyGenerator, ToyCritic),
     "toy_plus": Pair(ToyPlusGenerator, ToyCritic),
     "toy_moe": Pair(ToyMoEGenerator, ToyCritic),
@@ -71,12 +76,13 @@ def build(cls: type[Module], *arguments: Any, options: dict[str, Any]) -> Module
 def mixes_samples(network: nn.Module) -> bool:
     """Whether, in training, one sample's output depends on the others in its batch."""
     mixing = nn.modules.batchnorm._BatchNorm | MinibatchDiscrimination
-    return any(isinstance(part, mixing) for part in network.modules())
+    return says(network, "mixes_samples") or any(isinstance(part, mixing) for part in network.modules())
 
 
 def is_random(network: nn.Module) -> bool:
     """Whether, in training, the same image can get different outputs."""
-    return any(isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0 for part in network.modules())
+    dropout = nn.modules.dropout._DropoutNd
+    return says(network, "is_random") or any(isinstance(part, dropout) and part.p > 0 for part in network.modules())
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -85,4 +91,4 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters()) + sum(2 * part.num_features for part in keras)
 
 
-__all__ = ["NETWORKS", "Pair", "build", "count_parameters", "is_random", "mixes_samples"]
+__all__ = ["NETWORKS", "Pair", "build", "copied_buffers", "count_parameters", "is_random", "mixes_samples"]

@@ -1,0 +1,111 @@
+"""A small convolutional pair for digits, ours: for objectives whose papers have no networks for 28x28."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from zoo.networks.resnet import require_labels
+
+
+class SmallConvGenerator(nn.Module):
+    """Linear to a quarter of the sides, 3x3, transposed 4x4 to half, 3x3, 3x3 and pixel shuffle to the whole; tanh.
+
+    Batch norm and ReLU follow every layer but the last.
+
+    Args:
+        latent_dim: D of the latents [N, D].
+        image_shape: (C, H, W), H and W multiples of 4.
+        widths: channels at a quarter and at half of the sides.
+        num_classes: of the labels, which join the latents one-hot; None has no labels.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: tuple[int, int, int],
+        *,
+        widths: tuple[int, int] = (64, 32),
+        num_classes: int | None = None,
+    ) -> None:
+        super().__init__()
+        channels, height, width = image_shape
+        if height % 4 or width % 4:
+            raise ValueError(f"small_conv makes images whose sides are multiples of 4, not {height}x{width}")
+        self.num_classes = num_classes
+        first, second = widths
+        rows, columns = height // 4, width // 4
+        self.body = nn.Sequential(
+            nn.Linear(latent_dim + (num_classes or 0), first * rows * columns, bias=False),
+            nn.Unflatten(1, (first, rows, columns)),
+            nn.BatchNorm2d(first),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(first, first, 3, padding=1, bias=False),
+            nn.BatchNorm2d(first),
+            nn.ReLU(inplace=True),
+            nn.ConvTranspose2d(first, second, 4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(second),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(second, second, 3, padding=1, bias=False),
+            nn.BatchNorm2d(second),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(second, 4 * channels, 3, padding=1),
+            nn.PixelShuffle(2),
+            nn.Tanh(),
+        )
+
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents [N, D] and labels [N] to images [N, C, H, W] in [-1, 1]; without classes labels are not looked at."""
+        require_labels(self.num_classes, labels)
+        if self.num_classes is not None and labels is not None:
+            latents = torch.cat([latents, one_hot(labels, self.num_classes).to(latents.dtype)], 1)
+        images: Tensor = self.body(latents)
+        return images
+
+
+class SmallConvCritic(nn.Module):
+    """Convolutions 4x4 at stride 2, twice, then 3x3; leaky ReLU 0.2 after each; linear. No norm: any penalty fits.
+
+    Args:
+        image_shape: (C, H, W) with sides of 4 or more.
+        widths: channels at half, at a quarter of the sides, and of the features.
+        num_classes: of the labels, for a projection onto their embedding; None has no labels.
+    """
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        *,
+        widths: tuple[int, int, int] = (16, 32, 64),
+        num_classes: int | None = None,
+    ) -> None:
+        super().__init__()
+        channels, height, width = image_shape
+        if min(height, width) < 4:
+            raise ValueError(f"small_conv looks at images with sides of 4 or more, not {height}x{width}")
+        self.num_classes = num_classes
+        self.num_features = widths[2] * (height // 4) * (width // 4)
+        layers: list[nn.Module] = []
+        for (inputs, outputs), kernel in zip(pairwise((channels, *widths)), (4, 4, 3), strict=True):
+            layers.append(nn.Conv2d(inputs, outputs, kernel, stride=2 if kernel == 4 else 1, padding=1))
+            layers.append(nn.LeakyReLU(0.2))
+        self.body = nn.Sequential(*layers, nn.Flatten())
+        self.output = nn.Linear(self.num_features, 1)
+        self.embedding = None if num_classes is None else nn.Embedding(num_classes, self.num_features)
+        if self.embedding is not None:
+            nn.init.normal_(self.embedding.weight, std=self.num_features**-0.5)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Images [N, C, H, W] to features [N, num_features]."""
+        features: Tensor = self.body(images)
+        return features
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Images [N, C, H, W] and labels [N] to outputs [N]; without classes labels are not looked at."""
+        require_labels(self.num_classes, labels)
+        features = self.features(images)
+        outputs: Tensor = self.output(features).squeeze(1)
+        if self.embedding is not None:
+            outputs = outputs + (self.embedding(labels) * features).sum(1)
+        return outputs
