@@ -58,7 +58,7 @@ def hinge_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
 
 def hinge_generator(on_fake: Tensor) -> Tensor:
     """-f(G(z)). arXiv:1802.05957, Equation 17."""
-    return -mean(on_fake)
+    return wasserstein_generator(on_fake)
 
 
 def relativistic_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
