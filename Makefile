@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-portable mutants lint types format clean
+.PHONY: catalogue help demo test test-all test-portable mutants lint types format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ lint: .venv/installed-dev ## ruff
 
 types: .venv/installed-dev ## mypy
 	$(BIN)/mypy
+
+catalogue: .venv/installed-dev ## compute what `ganzoo list` and the help show from the models
+	$(BIN)/python -c 'from configs import catalogue; catalogue.write()'
 
 format: .venv/installed-dev ## let ruff rewrite
 	$(BIN)/ruff check --fix .

@@ -4,35 +4,19 @@
 `--trainer.default_root_dir`.
 """
 
-import signal
 import sys
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.utilities.exceptions import SIGTERMException
+from ganzoo import prefer_own_packages
 
-import configs
-from callbacks.guard import GuardError
-from callbacks.interrupts import patient_interrupts
-from callbacks.ranks import end_without, is_lost_connection
-from callbacks.run_folder import RunConfig, quiet_logs
-from configs import scorers
-from configs.command import ZooCLI
-from configs.parser import Parser, fail
-from datamodules import DataError, ImageDataModule
-from zoo import GAN
-from zoo.compiled import CompileError, plain_errors
-from zoo.errors import BatchError, CheckpointError, NothingKeptError
-from zoo.precision import settings_kept
-from zoo.scorers import ScorerError
+prefer_own_packages()
 
-ABOUT = "GANs, by recipe. `ganzoo list` shows the recipes; `--debug` shows where in the code an error was found."
+import configs  # noqa: E402
+from configs import messages  # noqa: E402
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Runs one command, given as the words after `ganzoo`; by default those of the command line.
+    """Run one command, given as the words after `ganzoo`; by default those of the command line.
 
     Ends by SystemExit: status 2 for wrong words, keys and values, 1 for wrong data. `--debug` shows where in the code
     that was found.
@@ -40,75 +24,14 @@ def main(args: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if args is None else args)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
-    if words[:1] == ["list"]:
+    if messages.answer(words):
+        return
+    if words[0] == "list":
         configs.list_recipes(words[1:])
         return
-    if not words:
-        fail(2, "say what to do: fit, validate, test, predict, list or scorer, e.g. ganzoo fit --config quickstart")
-    with quiet_logs(), settings_kept(), endings(debug), statuses():
-        (scorers.main if words[0] == "scorer" else run)(words)
+    from configs import running  # takes seconds, which help and the list need not wait for
 
-
-@contextmanager
-def endings(debug: bool) -> Iterator[None]:
-    """A run that was interrupted ends with 128 + the signal: whoever waits must not take it for a finished one."""
-    with patient_interrupts() as interrupts:
-        try:
-            yield
-        except SIGTERMException:
-            raise SystemExit(0 if interrupts.child else interrupts.status) from None
-        except KeyboardInterrupt:
-            raise SystemExit(128 + signal.SIGINT) from None
-        except SystemExit as end:
-            if debug and end.__context__:
-                traceback.print_exception(end.__context__)
-            if not interrupts.received or not end.code:
-                raise
-            raise SystemExit(interrupts.status) from None
-        except RuntimeError as error:
-            if is_lost_connection(error):
-                end_without(error)
-            raise
-
-
-@contextmanager
-def statuses() -> Iterator[None]:
-    """Wrong data ends with status 1, what is found wrong only after the words were parsed with 2."""
-    try:
-        with plain_errors():
-            yield
-    except (DataError, GuardError, NothingKeptError) as error:
-        fail(1, str(error))
-    except OSError as error:  # a full disk, a folder that nobody may write to
-        fail(1, f"{error.filename or 'a file'}: {error.strerror or error}")
-    except (ScorerError, CompileError, BatchError, CheckpointError, MisconfigurationException) as error:
-        fail(2, str(error))
-
-
-def run(words: list[str]) -> None:
-    """Parses and runs."""
-    try:
-        words = configs.recipes_to_paths(words)
-    except ValueError as error:
-        fail(2, f"--config: {error}")
-    ZooCLI(
-        GAN,
-        ImageDataModule,
-        parser_kwargs={
-            "allow_abbrev": False,
-            "prog": "ganzoo",
-            "description": ABOUT,
-        },
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        args=words,
-        parser_class=Parser,
-        save_config_callback=RunConfig,
-        save_config_kwargs={"save_to_log_dir": False},
-        seed_everything_default=0,
-        auto_configure_optimizers=False,
-        load_from_checkpoint_support=False,
-    )
+    running.run(words, debug)
 
 
 if __name__ == "__main__":

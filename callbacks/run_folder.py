@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import sys
 import time
 import warnings
@@ -112,6 +113,16 @@ def dashboard_id(run_dir: Path, checkpoint: Path | None) -> str:
 def write_once(path: Path, text: str) -> None:
     """Writes; other ranks' words are not asked for."""
     path.write_text(text)
+
+
+@rank_zero_only
+def forget_if_empty(run_dir: Path) -> None:
+    """Remove the folder of a run that failed before its first step: it holds nothing but what was asked for."""
+    if any(any(run_dir.glob(made)) for made in ("checkpoints/*", "samples/*", "metrics.csv", "tensorboard/*")):
+        return
+    if wandb := sys.modules.get("wandb"):
+        wandb.finish(1)
+    shutil.rmtree(run_dir, ignore_errors=True)
 
 
 def log_file(path: Path) -> None:

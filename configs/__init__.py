@@ -1,15 +1,15 @@
 """The recipes: one YAML file each, found by name from any directory."""
 
 import argparse
-import importlib
 import json
 import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from configs import catalogue
 
 FOLDER = Path(__file__).parent
 
@@ -38,39 +38,6 @@ def check(path: Path) -> Path:
     if not isinstance(content, dict):
         raise ValueError(f"{path}: holds no settings, such as `trainer: {{max_steps: 100}}`")
     return path
-
-
-def build(part: dict[str, Any], **extra: Any) -> Any:
-    """The object of a `class_path` and its `init_args`."""
-    module, name = part["class_path"].rsplit(".", 1)
-    cls = getattr(importlib.import_module(module), name)
-    return cls(**part.get("init_args", {}), **extra)
-
-
-def describe(name: str) -> dict[str, Any]:
-    """One recipe as a row: name, model, data, paper, and parameter counts of the model it builds.
-
-    Counts are those of the networks' sources: Keras' summary has batch norm's running statistics among them, the
-    others have not. The `trainable` ones are the weights alone.
-    """
-    from zoo.networks import count_parameters
-
-    recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
-    data = build(recipe["data"])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what a model advises against: whoever trains it is told
-        model = build(recipe["model"], image_shape=data.image_shape)
-    return {
-        "name": name,
-        "model": type(model).__name__,
-        "data": type(data).__name__.removesuffix("DataModule"),
-        "paper": model.paper,
-        "generator_parameters": count_parameters(model.generator),
-        "critic_parameters": count_parameters(model.critic),
-        "prior_parameters": count_parameters(model.prior),
-        "generator_trainable": sum(p.numel() for p in model.generator.parameters()),
-        "critic_trainable": sum(p.numel() for p in model.critic.parameters()),
-    }
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -108,5 +75,5 @@ def list_recipes(words: list[str]) -> None:
     parser = argparse.ArgumentParser("ganzoo list", description="The recipes, for --config.", allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="as JSON rather than a table")
     as_json = parser.parse_args(words).json
-    rows = [describe(name) for name in names()]
+    rows = catalogue.rows(names())
     print(json.dumps(rows, indent=2) if as_json else table(rows))

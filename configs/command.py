@@ -18,7 +18,7 @@ import callbacks
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.ending import Ending
 from callbacks.ranks import stop_together
-from callbacks.run_folder import dashboard_id, log_file, new_run_folder
+from callbacks.run_folder import dashboard_id, forget_if_empty, log_file, new_run_folder
 from callbacks.run_order import find_checkpoint, run_of
 from configs.hooks import is_busy, silence
 from zoo import precision, trust
@@ -101,6 +101,8 @@ class ZooCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException, OSError) as error:
+            if self.subcommand == "fit" and hasattr(self, "run_dir"):
+                forget_if_empty(self.run_dir)
             self.parser.error(str(error))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -176,6 +178,15 @@ class ZooCLI(LightningCLI):
         }
         folder.mkdir(parents=True, exist_ok=True)
         return [made[kind]() for kind in sorted(self._get(self.config, "loggers"))]
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Run; a fit that fails before its first step leaves no folder behind."""
+        try:
+            super()._run_subcommand(subcommand)
+        except BaseException:
+            if subcommand == "fit":
+                forget_if_empty(self.run_dir)
+            raise
 
     def before_fit(self) -> None:
         """Says where to look while it runs."""

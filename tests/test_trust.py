@@ -46,6 +46,11 @@ def spoil(path, change, name="spoilt"):
     return spoilt
 
 
+def first(saved):
+    """What the critic's optimizer keeps of the first weight."""
+    return saved["optimizer_states"][0]["state"][0]
+
+
 def put(*keys, value):
     """A change that puts a value at a path of keys."""
 
@@ -78,6 +83,11 @@ SPOILT = {
     "a moment of integers": (put(*MOMENT, value=torch.zeros(8, 64, dtype=torch.int64)), ["exp_avg", "int64"]),
     "a moment that is no tensor": (put(*MOMENT, value=1.0), ["exp_avg", "float"]),
     "a moment that is nan": (put(*MOMENT, value=torch.full((8, 64), torch.nan)), ["exp_avg", "not finite"]),
+    "two moments in one place": (
+        lambda saved: first(saved).update(exp_avg_sq=first(saved)["exp_avg"]),
+        ["shares its place"],
+    ),
+    "bytes that nobody needs": (put("schedule", "x", value=torch.zeros(2**23)), ["bytes, more than"]),
     "no moment": (drop(*MOMENT), ["critic", "exp_avg"]),
     "a step that is a list": (put(*MOMENT[:-1], "step", value=[1.0]), ["step"]),
     "no state of one weight": (drop(*MOMENT[:-1]), ["critic", "3 weights"]),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Timer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
@@ -20,6 +20,9 @@ from zoo.trusted_optimizers import check_optimizers
 
 if TYPE_CHECKING:
     from zoo.gan import GAN
+
+#: Whose callbacks' states are compared with what they would save; a user's own read theirs themselves.
+KNOWN = "lightning", "callbacks"
 
 
 def check(saved: dict[str, Any], model: "GAN", name: str, to_train: bool) -> None:
@@ -34,11 +37,30 @@ def check(saved: dict[str, Any], model: "GAN", name: str, to_train: bool) -> Non
     check_values(saved, name)
     check_top(saved, name)
     check_class(saved, type(model), name)
+    check_size(saved, model, name)
     check_weights(saved["state_dict"], model, name)
     check_alike(saved["schedule"], model.schedule.state_dict(), f"{name}: schedule")
     check_counters(saved.get("loops", {}), f"{name}: loops")
     if to_train:
         check_optimizers(saved, model, name)
+
+
+def check_size(saved: dict[str, Any], model: "GAN", name: str) -> None:
+    """Raise CheckpointError for a checkpoint of more bytes than the weights, their average and two moments could be.
+
+    A file with holes is small on a disk and large in memory.
+    """
+    most = sum(8 * value.numel() for value in model.state_dict().values() if isinstance(value, Tensor))
+    if (size := bytes_of(saved)) > 4 * most + 2**24:
+        raise CheckpointError(f"{name} holds {size:,} bytes, more than such a model could need")
+
+
+def bytes_of(value: Any) -> int:
+    """Return how many bytes all tensors in nested dictionaries and lists take."""
+    if isinstance(value, Tensor):
+        return value.numel() * value.element_size()
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    return sum(map(bytes_of, children))
 
 
 def check_class(saved: dict[str, Any], cls: type, name: str) -> None:
@@ -93,7 +115,9 @@ def take_only_what_is_trusted(saved: dict[str, Any], model: "GAN", trainer: Trai
         if isinstance(callback, ModelCheckpoint):
             held.pop(callback.state_key, None)
             held.pop(callback._legacy_state_key, None)
-        elif held.get(callback.state_key) and type(callback).__module__.split(".")[0] in ("lightning", "callbacks"):
+        elif held.get(callback.state_key) and (
+            isinstance(callback, EarlyStopping | Timer) or type(callback).__module__.split(".")[0] in KNOWN
+        ):
             check_alike(held[callback.state_key], callback.state_dict(), f"the checkpoint's {callback.state_key}")
     plugin = trainer.precision_plugin
     saved.pop("native_amp_scaling_state", None)

@@ -42,15 +42,27 @@ def check_optimizer_state(
         return
     if held.keys() != set(numbers):
         raise CheckpointError(f"{name} has the state of {len(held)} weights, not of {len(numbers)}")
+    places = [value.data_ptr() for each in held.values() for value in plain_dict(each).values() if is_large(value)]
+    if len(set(places)) < len(places):
+        raise CheckpointError(f"{name}: what it keeps of two weights shares its place")
     for number, weight in enumerate(weights):
-        told = f"{name}, weight {number}"
-        if (found := plain_dict(held[number])).keys() != expected.keys():
-            raise CheckpointError(f"{told}: its state does not hold {', '.join(expected)}")
-        for key, value in expected.items():
-            if isinstance(value, Tensor):
-                check_alike_tensor(found[key], weight if value.dim() else value, f"{told}: {key}")
-            else:
-                check_alike(found[key], value, f"{told}: {key}")
+        check_kept(plain_dict(held[number]), weight, expected, f"{name}, weight {number}")
+
+
+def check_kept(found: dict[Any, Any], weight: Tensor, expected: dict[str, Any], name: str) -> None:
+    """Raise CheckpointError unless an optimizer has kept of a weight all that is expected, in its shape."""
+    if found.keys() != expected.keys():
+        raise CheckpointError(f"{name}: its state does not hold {', '.join(expected)}")
+    for key, value in expected.items():
+        if isinstance(value, Tensor):
+            check_alike_tensor(found[key], weight if value.dim() else value, f"{name}: {key}")
+        else:
+            check_alike(found[key], value, f"{name}: {key}")
+
+
+def is_large(value: Any) -> bool:
+    """Return whether a value is a tensor of numbers that an optimizer writes to."""
+    return isinstance(value, Tensor) and value.numel() > 0
 
 
 def plain_dict(value: Any) -> dict[Any, Any]:
