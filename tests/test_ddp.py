@@ -200,9 +200,13 @@ def test_gradients_of_both_players_are_averaged_in_both_phases(ranks):
 
 def test_ranks_draw_different_latents_and_train_on_different_images(ranks):
     one, other = ranks["plain"]
-    assert len(one["latents"]) == len(other["latents"]) == len(one["fakes"]) + 3 * STEPS
-    for ours, theirs in zip(one["latents"], other["latents"], strict=True):
-        assert not torch.equal(ours[: len(theirs)], theirs[: len(ours)])
+    training = 3 * STEPS
+    for ours, theirs in zip(one["latents"][:training], other["latents"][:training], strict=True):
+        assert len(ours) == len(theirs) == BATCH
+        assert not torch.equal(ours, theirs)
+    assert (
+        len(torch.cat([*one["latents"][:training], *other["latents"][:training]]).unique(dim=0)) == 2 * training * BATCH
+    )
     images = torch.cat([*one["images"], *other["images"]])
     assert len(images) == 2 * STEPS * 2 * BATCH
     assert len(images.unique(dim=0)) == len(images)
@@ -217,6 +221,7 @@ def test_validation_covers_the_split_once_and_scores_are_the_same_on_both(ranks)
     data.setup()
     evaluation.update_real(to_unit_range(data.splits["val"].images))
     evaluation.update_fake(torch.cat([*one["fakes"], *other["fakes"]]))
+    assert len(torch.cat([*one["fakes"], *other["fakes"]]).flatten(1).unique(dim=0)) == 180, "no sample twice"
     whole = evaluation.compute()  # of both ranks' samples in one process
     for name in KEYS:
         assert one["metrics"][f"val/{name}"] == other["metrics"][f"val/{name}"], name

@@ -135,10 +135,10 @@ BYTES = torch.randint(0, 256, (8, *SHAPE), dtype=torch.uint8)
 @pytest.mark.parametrize(
     ("images", "told"),
     [
-        (BYTES, r"got torch.uint8: give images / 127.5 - 1"),
+        (BYTES, r"of dtype torch.uint8: give images / 127.5 - 1"),
         (BYTES.float(), r"the first batch goes from \S+ to 2\d\d"),
         (torch.rand(8, *SHAPE), r"scale images in \[0, 1\] by 2 \* images - 1"),
-        (torch.rand(8, *SHAPE).double() - 0.5, "got torch.float64: give images.to"),
+        (torch.rand(8, *SHAPE).double() - 0.5, "of dtype torch.float64: give images.to"),
         (torch.rand(8, *SHAPE).sub(0.5).index_fill(0, torch.tensor([3]), torch.nan), "not finite"),
         (torch.rand(8, *SHAPE).sub(0.5).index_fill(0, torch.tensor([3]), torch.inf), "not finite"),
         (torch.rand(8, 1, 5, 5) - 0.5, r"of shape \(1, 4, 4\), the batch has \(1, 5, 5\)"),

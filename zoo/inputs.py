@@ -39,7 +39,9 @@ def check_images(images: Tensor, image_shape: Sequence[int], dtype: torch.dtype)
         )
     if images.dtype != dtype:
         advice = "images / 127.5 - 1 of bytes" if images.dtype == torch.uint8 else f"images.to({dtype})"
-        raise BatchError(f"a batch must hold images in [-1, 1] of {dtype}, got {images.dtype}: give {advice}")
+        raise BatchError(
+            f"a batch must hold images in [-1, 1] of {dtype}, got {len(images)} of dtype {images.dtype}: give {advice}"
+        )
 
 
 def check_range(images: Tensor) -> None:

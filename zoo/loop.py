@@ -112,14 +112,14 @@ class AdversarialLoop(RecordingModule):
 
     def parts(self, batch: Any) -> tuple[Tensor, ...]:
         """The batch's images, cut into one equal part for each critic update."""
-        images = images_of(batch)
-        check_images(images, self.image_shape, self.dtype)  # type: ignore[arg-type]
-        portions = self.critic_steps * self.accumulate
-        if len(images) % portions or not len(images):
+        images, portions = images_of(batch), self.critic_steps * self.accumulate
+        if not images.is_floating_point() or not len(images) or len(images) % portions:
             raise BatchError(
-                f"a training batch must hold a multiple of critic_steps={self.critic_steps} x "
-                f"accumulate={self.accumulate} images; got {len(images)}"
+                f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={self.critic_steps} x "
+                f"accumulate={self.accumulate} of them; got {len(images)} of dtype {images.dtype}"
+                + ("" if images.is_floating_point() else ": give images / 127.5 - 1 of bytes")
             )
+        check_images(images, self.image_shape, self.dtype)  # type: ignore[arg-type]
         if self.is_first_batch:
             self.is_first_batch = False
             check_first_batch(self, images, len(images) // portions)
