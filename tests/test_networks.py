@@ -23,7 +23,7 @@ SHAPES = {
     "matlab_conv": [FLOWER, (1, 40, 48)],
     "deligan_conv": [DIGIT, (3, 32, 20)],
     "keras_conv": [DIGIT, (3, 32, 20)],
-    "resnet": [DIGIT, (3, 8, 12)],
+    "sngan_resnet": [DIGIT, (3, 8, 12)],
     "small_conv": [DIGIT, (3, 8, 12)],
 }
 SHAPES |= {name: [POINT, (1, 2, 3)] for name in NETWORKS if name.startswith("toy")}
@@ -211,7 +211,7 @@ def test_every_pair_makes_and_judges_its_shapes(name, shape):
         ("deligan_conv", (1, 28, 30), "multiples of 4, not 28x30"),
         ("matlab_conv", (3, 32, 64), "sides 40, 48, 56, 64, ..., not 32x64"),
         ("matlab_conv", (3, 64, 60), "not 64x60"),
-        ("resnet", (3, 31, 32), "sides are even and above 4, not 31x32"),
+        ("sngan_resnet", (3, 31, 32), "sides are even and above 4, not 31x32"),
         ("small_conv", (3, 30, 28), "multiples of 4, not 30x28"),
     ],
 )

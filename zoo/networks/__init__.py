@@ -40,7 +40,7 @@ NETWORKS: dict[str, Pair] = {
     "keras_conv": Pair(KerasConvGenerator, KerasConvCritic),
     "matlab_conv": Pair(MatlabConvGenerator, MatlabConvCritic),
     "deligan_conv": Pair(DeLiGANConvGenerator, DeLiGANConvCritic),
-    "resnet": Pair(ResNetGenerator, ResNetCritic),
+    "sngan_resnet": Pair(ResNetGenerator, ResNetCritic),
     "small_conv": Pair(SmallConvGenerator, SmallConvCritic),
     "toy": Pair(ToyGenerator, ToyCritic),
     "toy_plus": Pair(ToyPlusGenerator, ToyCritic),

@@ -76,7 +76,7 @@ class ResNetGenerator(nn.Module):
             bottom, blocks = [side // 2 for side in bottom], blocks + 1
         if not blocks:
             raise ValueError(
-                f"resnet makes images whose sides are even and above 4, not {image_shape[1]}x{image_shape[2]}"
+                f"sngan_resnet makes images whose sides are even and above 4, not {image_shape[1]}x{image_shape[2]}"
             )
         self.num_classes = num_classes
         self.bottom = (width, *bottom)
@@ -133,7 +133,9 @@ class ResNetCritic(nn.Module):
     def __init__(self, image_shape: tuple[int, int, int], *, width: int = 128, num_classes: int | None = None) -> None:
         super().__init__()
         if min(image_shape[1:]) < 4:
-            raise ValueError(f"resnet looks at images with sides of 4 or more, not {image_shape[1]}x{image_shape[2]}")
+            raise ValueError(
+                f"sngan_resnet looks at images with sides of 4 or more, not {image_shape[1]}x{image_shape[2]}"
+            )
         self.num_classes, self.num_features = num_classes, width
         self.blocks = nn.Sequential(
             DownBlock(image_shape[0], width, down=True, first=True),
