@@ -7,12 +7,10 @@
 import sys
 from collections.abc import Sequence
 
-from ganzoo import prefer_own_packages
+import ganzoo_lightning  # noqa: F401  # first: from here on our packages win over a user's of the same names
 
-prefer_own_packages()
-
-import configs  # noqa: E402
-from configs import messages  # noqa: E402
+import configs  # isort: skip
+from configs import messages  # isort: skip
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -76,7 +76,7 @@ def test_all_options_of_the_first_screen_are_options(tmp_path, monkeypatch, caps
 
 
 def test_help_and_list_import_nothing_heavy():
-    code = "import sys, ganzoo; ganzoo.main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    code = "import sys, ganzoo_lightning; ganzoo_lightning.main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     for words in (["--help"], ["list"], ["fit", "--help"], ["--version"]):
         done = subprocess.run(
             [sys.executable, "-c", code, *words],
@@ -206,14 +206,14 @@ class Noise(ImageDataModule):
 def own(tmp_path):
     """A folder with a user's module, and folders that are called as ours are."""
     (tmp_path / "mine.py").write_text(MINE)
-    for name in ("callbacks", "configs", "datamodules", "zoo"):
+    for name in ("callbacks", "configs", "datamodules", "ganzoo", "zoo"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise ImportError('the user')\n")
     (tmp_path / "cli.py").write_text("raise ImportError('the user')\n")
     return tmp_path
 
 
-START = f"import sys; sys.path.pop(0); sys.path.append({str(ROOT)!r}); import ganzoo; ganzoo.main()"
+START = f"import sys; sys.path.pop(0); sys.path.append({str(ROOT)!r}); import ganzoo_lightning; ganzoo_lightning.main()"
 
 
 def ganzoo(folder, *words, path=""):
@@ -240,7 +240,7 @@ def test_own_classes_in_the_current_folder_work_and_ours_win(own, path):
 @pytest.mark.slow
 @pytest.mark.ddp
 def test_own_classes_work_in_two_processes(own):
-    (own / "start.py").write_text(f"import sys; sys.path.append({str(ROOT)!r}); import ganzoo; ganzoo.main()")
+    (own / "start.py").write_text(START)
     words = ["fit", "--model=mine.LSGAN", f"{MODEL}network=flat", "--data=mine.Noise", f"{DATA}batch_size=4"]
     words += ["--trainer.max_steps=2", "--trainer.accelerator=cpu", "--trainer.devices=2", "--loggers=[csv]"]
     bin_folder = own / "bin"

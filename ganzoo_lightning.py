@@ -1,4 +1,7 @@
-"""The command `ganzoo`: finds this project's own packages, whatever a user's folders are called, then runs cli.main."""
+"""The command `ganzoo`: finds this project's own packages, whatever a user's folders are called, then runs cli.main.
+
+Named after the distribution: another project's is called ganzoo, and so may be the folder of a clone.
+"""
 
 import importlib.util
 import os
@@ -39,9 +42,11 @@ def prefer_own_packages() -> None:
         sys.path.append(os.getcwd())
 
 
+prefer_own_packages()  # at import: a process that is spawned imports this file, and does not call main
+
+
 def main(args: Sequence[str] | None = None) -> None:
     """Run one command; see cli.main."""
-    prefer_own_packages()
     from cli import main as run
 
     run(args)
