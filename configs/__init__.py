@@ -4,6 +4,8 @@ import argparse
 import json
 import re
 from collections.abc import Sequence
+from itertools import islice, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ import yaml
 from configs import catalogue
 
 FOLDER = Path(__file__).parent
+
+# Options that the parser must see before all others, in this order.
+LEADERS = {"--config": 1, "-c": 1, "--model": 2, "--data": 2}
 
 
 def names(folder: Path = FOLDER) -> list[str]:
@@ -64,10 +69,45 @@ def recipes_to_paths(words: Sequence[str], folder: Path = FOLDER) -> list[str]:
         attached = re.match(r"--config=|-c=?(?=[^-])", word)
         if made and made[-1] in ("--config", "-c"):
             word = str(check(find(word, folder)))
+        elif word.startswith("-config"):
+            raise ValueError(f"{word} has one dash: did you mean --config?")
         elif attached:
             word = f"--config={check(find(word[attached.end() :], folder))}"
         made.append(word)
     return made
+
+
+def files_first(words: Sequence[str]) -> list[str]:
+    """Return the words of a command with its configurations first, then its classes, then all other options.
+
+    The parser reads from left to right: a file would undo what stands before it, and arguments that stand before their
+    class would come with the defaults of another.
+    """
+    groups: list[tuple[int, list[str]]] = []
+    rest = iter(words[1:])
+    for word in rest:
+        rank = LEADERS.get(word.partition("=")[0], 3)
+        groups.append((rank, [word, *islice(rest, 1)] if word in LEADERS else [word]))
+    return [*words[:1], *(word for _, group in sorted(groups, key=itemgetter(0)) for word in group)]
+
+
+def check_classes(words: Sequence[str]) -> None:
+    """Raise ValueError for a file with arguments of a model or of data whose class no file before it says."""
+    known: set[str] = set()
+    for before, word in pairwise(words):
+        attached = word.startswith("--config=")
+        if not attached and before not in ("--config", "-c"):
+            continue
+        path = word.removeprefix("--config=")
+        for key, part in yaml.safe_load(Path(path).read_text()).items():
+            if key not in ("model", "data"):
+                continue
+            if not isinstance(part, dict) or "class_path" in part:
+                known.add(key)
+            elif key not in known:
+                raise ValueError(
+                    f"{path}: {key} has arguments and no class_path: give the recipe that it changes first"
+                )
 
 
 def list_recipes(words: list[str]) -> None:

@@ -72,7 +72,8 @@ def statuses() -> Iterator[None]:
 def train_or_use(words: list[str]) -> None:
     """Parse the words and run."""
     try:
-        words = configs.recipes_to_paths(words)
+        words = configs.files_first(configs.recipes_to_paths(words))
+        configs.check_classes(words)
     except ValueError as error:
         fail(2, f"--config: {error}")
     ZooCLI(

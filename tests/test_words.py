@@ -158,6 +158,37 @@ def test_the_second_configuration_changes_the_first(second, expected, tiny, tmp_
     assert {key: flat[key] for key in expected} == expected
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--trainer.max_steps=9", "--config=tiny.yaml"],
+        ["--trainer.max_steps", "9", "--config", "tiny.yaml"],
+        [f"{MODEL}latent_dim=4", "--trainer.max_steps=9", "-c", "tiny.yaml"],
+        ["--trainer.max_steps=9", f"{MODEL}latent_dim=4", "--model", "WGANGP", "-ctiny.yaml"],
+    ],
+    ids=" ".join,
+)
+def test_words_win_wherever_they_stand(words, tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        cli.main(["fit", *words, "--print_config"])
+    found = yaml.safe_load(capsys.readouterr().out)
+    assert found["trainer"]["max_steps"] == 9
+    assert found["model"]["class_path"] == "zoo.WGANGP"
+    assert found["model"]["init_args"]["critic_steps"] == 5, "the class's own default"
+
+
+def test_arguments_before_their_class_are_refused(tiny, tmp_path, monkeypatch, capsys):
+    """They would come with another class's defaults: WGAN-GP with one critic step."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "part.yaml").write_text("model: {init_args: {latent_dim: 7}}")
+    for words in (["-c", "part.yaml", "-c", "tiny.yaml"], ["--config=part.yaml", "--model=WGANGP"]):
+        status, line = error(capsys, "fit", *words)
+        assert status == 2
+        assert "part.yaml" in line
+        assert "first" in line
+
+
 # -- own classes --
 
 MINE = '''
