@@ -37,6 +37,12 @@ NOISE = (
     r"The dirpath has changed from",  # a resumed run has a folder, and a best score, of its own
 )
 
+# What a run folder holds before the first step: what the run was asked to do, and what was said.
+ASKED = {
+    "config.yaml", "environment.yaml", "hparams.yaml", "log.txt", "number.txt", "predict.yaml", "test.yaml",
+    "validate.yaml", "wandb_id.txt",
+}  # fmt: skip
+
 
 class RunConfig(SaveConfigCallback):
     """Writes the run's whole configuration into its folder: config.yaml for fit, test.yaml for test, ..."""
@@ -91,7 +97,7 @@ def folder_of_now(runs: Path) -> Path:
     for attempt in count():
         made = runs / (f"{now}~{attempt}" if attempt else now)
         with suppress(FileExistsError):
-            made.mkdir()
+            made.mkdir(parents=True)  # another run that failed may have removed the folder above
             number(made)
             break
     return made
@@ -117,12 +123,21 @@ def write_once(path: Path, text: str) -> None:
 
 @rank_zero_only
 def forget_if_empty(run_dir: Path) -> None:
-    """Remove the folder of a run that failed before its first step: it holds nothing but what was asked for."""
-    if any(any(run_dir.glob(made)) for made in ("checkpoints/*", "samples/*", "metrics.csv", "tensorboard/*")):
+    """Remove the folder of a run that failed before its first step, unless there is anything in it but what was asked.
+
+    Also removes the folders above it up to `runs/` where they are empty then.
+    """
+    files = (path.relative_to(run_dir) for path in run_dir.rglob("*") if path.is_file())
+    if not all(file.name in ASKED or file.parts[0] in ("wandb", "tensorboard") for file in files):
         return
     if wandb := sys.modules.get("wandb"):
         wandb.finish(1)
     shutil.rmtree(run_dir, ignore_errors=True)
+    for folder in run_dir.parents:
+        with suppress(OSError):  # it is not empty
+            folder.rmdir()
+        if folder.name == "runs":
+            break
 
 
 def log_file(path: Path) -> None:

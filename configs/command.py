@@ -42,6 +42,8 @@ class ZooCLI(LightningCLI):
     runs: Path
     run_dir: Path
     checkpoint: Path | None
+    first_step = 0  # of the checkpoint that fit goes on from
+    is_new_run = False
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Beside Lightning's own: the run's name, its loggers, and the callbacks that every run has."""
@@ -101,8 +103,7 @@ class ZooCLI(LightningCLI):
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException, OSError) as error:
-            if self.subcommand == "fit" and hasattr(self, "run_dir"):
-                forget_if_empty(self.run_dir)
+            self.forget_run()
             self.parser.error(str(error))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -144,7 +145,8 @@ class ZooCLI(LightningCLI):
         if told := differences(saved, self.model, to_train):
             raise ValueError(f"--ckpt_path: {self.checkpoint} is of another model: {'; '.join(told)}")
         trust.check(saved, self.model, f"--ckpt_path: {self.checkpoint}", to_train)
-        steps, last = saved["global_step"], self._get(self.config_init, "trainer").get("max_steps")
+        self.first_step = steps = saved["global_step"]
+        last = self._get(self.config_init, "trainer").get("max_steps")
         if self.subcommand == "fit" and 0 <= last <= steps:
             if self._get(self.config, "ckpt_path") == "auto":
                 print(f"{self.checkpoint} has {steps} steps already: nothing is left to train")
@@ -161,6 +163,7 @@ class ZooCLI(LightningCLI):
             self.run_dir = self.checkpoint.parent.parent  # what is tested or drawn belongs to the run it comes from
         else:
             self.run_dir = new_run_folder(self.runs)
+            self.is_new_run = True
 
     def loggers(self) -> list[Logger]:
         """The chosen loggers, all in the run's folder; test's beside fit's."""
@@ -180,13 +183,18 @@ class ZooCLI(LightningCLI):
         return [made[kind]() for kind in sorted(self._get(self.config, "loggers"))]
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Run; a fit that fails before its first step leaves no folder behind."""
+        """Run; what fails before its first step leaves no folder behind."""
         try:
             super()._run_subcommand(subcommand)
         except BaseException:
-            if subcommand == "fit":
-                forget_if_empty(self.run_dir)
+            if subcommand != "fit" or self.trainer.global_step <= self.first_step:
+                self.forget_run()
             raise
+
+    def forget_run(self) -> None:
+        """Remove the run's folder if this command made it and nothing came of it."""
+        if self.is_new_run:
+            forget_if_empty(self.run_dir)
 
     def before_fit(self) -> None:
         """Says where to look while it runs."""
