@@ -7,8 +7,9 @@ from the critic (ADA) also has `observe(outputs)` and `adapt()`.
 
 from torch import nn
 
+from zoo.augmentations.ada import ADA
 from zoo.augmentations.diffaugment import DiffAugment
 
-AUGMENTATIONS: dict[str, type[nn.Module]] = {"diffaugment": DiffAugment}
+AUGMENTATIONS: dict[str, type[nn.Module]] = {"ada": ADA, "diffaugment": DiffAugment}
 
-__all__ = ["AUGMENTATIONS", "DiffAugment"]
+__all__ = ["ADA", "AUGMENTATIONS", "DiffAugment"]
