@@ -104,6 +104,11 @@ def test_relativistic_players_want_the_opposite_of_both_outputs(family):
         assert (sign * for_fake > 0).all()
 
 
+def test_gradients_flow_through_the_averages():
+    outputs = tuple(torch.randn(2, 3, dtype=torch.float64, requires_grad=True).unbind())
+    assert torch.autograd.gradcheck(losses.relativistic_average_critic, outputs)
+
+
 @pytest.mark.data
 def test_losses_are_those_of_the_references():
     real, fake = (each.flatten() for each in reference("mim/loss/real", "mim/loss/fake"))
