@@ -1,8 +1,15 @@
 """What would make of a score one that it is not."""
 
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+
+from zoo.evaluation import METRICS
 
 
 def check_monitors(trainer: Trainer) -> None:
@@ -28,3 +35,37 @@ def check_interval(trainer: Trainer, every_n_steps: int) -> None:
         raise MisconfigurationException(
             f"scores.every_n_steps {every_n_steps} must be a multiple of trainer.val_check_interval, which is {between}"
         )
+
+
+def check_early_stopping(trainer: Trainer, scores: Sequence[Any]) -> None:
+    """Make EarlyStopping wait where its score is not computed, and refuse one that never is.
+
+    Args:
+        trainer: about to train.
+        scores: the run's Scores.
+
+    Raises:
+        MisconfigurationException: a monitor is mistyped.
+    """
+    known = [f"val/{key}" for keys in METRICS.values() for key in keys]
+    known += ["val/critic_gap", "train/critic_loss", "train/generator_loss"]
+    for each in trainer.callbacks:  # type: ignore[attr-defined]
+        if not isinstance(each, EarlyStopping):
+            continue
+        if each.monitor not in known and (near := get_close_matches(each.monitor, known, n=1, cutoff=0.8)):
+            raise MisconfigurationException(f"EarlyStopping.monitor {each.monitor}: did you mean {near[0]}?")
+        if each.monitor.startswith("val/"):
+            wait_for_scores(each, scores)
+
+
+def wait_for_scores(stopper: EarlyStopping, scores: Sequence[Any]) -> None:
+    """Let validations at which a score is not due neither stop a run nor count: what they log for it is nan."""
+    check = type(stopper)._run_early_stopping_check
+
+    def when_due(trainer: Trainer) -> None:
+        value = trainer.callback_metrics.get(stopper.monitor)
+        is_due = all(not each.every_n_steps or trainer.global_step % each.every_n_steps == 0 for each in scores)
+        if is_due or value is None or not torch.as_tensor(value).isnan():
+            check(stopper, trainer)
+
+    stopper._run_early_stopping_check = when_due  # type: ignore[method-assign]

@@ -8,11 +8,13 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from enum import Enum
 from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
 import torch
+import yaml
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch import LightningModule, Trainer
@@ -44,6 +46,10 @@ ASKED = {
 }  # fmt: skip
 
 
+# Lightning's Timer has an option that is an enumeration, which jsonargparse reads and YAML cannot write.
+yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, each: dumper.represent_str(str(each.value)))
+
+
 class RunConfig(SaveConfigCallback):
     """Writes the run's whole configuration into its folder: config.yaml for fit, test.yaml for test, ..."""
 
@@ -52,7 +58,8 @@ class RunConfig(SaveConfigCallback):
         name = TrainerFn(stage).value
         path = Path(trainer.default_root_dir) / ("config.yaml" if name == "fit" else f"{name}.yaml")
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.parser.save(self.config, path, skip_unset=False, overwrite=True, multifile=False)
+        # what was parsed is valid; Lightning's Timer would not be, once more
+        self.parser.save(self.config, path, skip_unset=False, skip_validation=True, overwrite=True, multifile=False)
 
 
 def new_run_folder(runs: Path) -> Path:

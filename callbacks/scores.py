@@ -13,7 +13,7 @@ from torch import Tensor
 from callbacks import score_table
 from callbacks.callbacks_of_type import callbacks_of_type
 from callbacks.image_grid import from_bytes
-from callbacks.monitors import check_interval, check_monitors
+from callbacks.monitors import check_early_stopping, check_interval, check_monitors
 from callbacks.real_answers import RealAnswers, real_images
 from callbacks.scatter import Scatter
 from zoo.evaluation import METRICS, Evaluation, MetricName
@@ -68,6 +68,7 @@ class Scores(Callback):
             return
         if stage == "fit":
             check_monitors(trainer)
+            check_early_stopping(trainer, [self])
             check_interval(trainer, self.every_n_steps or 0)
         name = self.scorer_name
         if name is None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import CPUAccelerator
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
@@ -23,6 +24,7 @@ from callbacks.run_order import find_checkpoint, run_of
 from configs.hooks import is_busy, silence
 from zoo import precision, trust
 from zoo.checkpoints import differences, read
+from zoo.compatible import check_options
 from zoo.networks import count_parameters
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
@@ -109,13 +111,12 @@ class ZooCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Lightning's Trainer, at home in the run's folder, which is made once the model is known to be right."""
         self.check_checkpoint()
+        if self.subcommand == "fit":
+            check_options(dict(self._get(self.config, "trainer")))
         self.settle_run_dir()
         log_file(self.run_dir / "log.txt")
         config, ours = self._get(self.config_init, "trainer"), self._parser(self.subcommand).callback_keys
-        if config.get("enable_progress_bar") is False:
-            ours.remove("step_bar")
-        if config.get("enable_checkpointing") is False:
-            ours[:] = [key for key in ours if not key.endswith("_checkpoint")]
+        ours[:] = [key for key in ours if key not in unwanted(config)]
         if config.get("logger") is None:
             kwargs["logger"] = self.loggers()
         plugins = config.get("plugins") or []
@@ -224,6 +225,18 @@ class ZooCLI(LightningCLI):
         if self.trainer.is_global_zero:
             print(f"scores:      {self.run_dir / 'scores.json'}\nsample grid: {self.run_dir / 'samples' / 'test.png'}")
             print(f"run folder:  {self.run_dir}")
+
+
+def unwanted(config: Any) -> set[str]:
+    """Return which of our callbacks the Trainer's options leave out; a user's own progress bar replaces ours."""
+    left_out = set()
+    given = config.get("callbacks") or []
+    own_bar = any(isinstance(each, ProgressBar) for each in (given if isinstance(given, list) else [given]))
+    if config.get("enable_progress_bar") is False or own_bar:
+        left_out.add("step_bar")
+    if config.get("enable_checkpointing") is False:
+        left_out |= {"best_checkpoint", "last_checkpoint"}
+    return left_out
 
 
 def snake_case(name: str) -> str:

@@ -63,6 +63,14 @@ def statuses() -> Iterator[None]:
             yield
     except (DataError, GuardError, NothingKeptError) as error:
         fail(1, str(error))
+    except ModuleNotFoundError as error:
+        if "pip install" not in str(error):  # Lightning's own words for what one of its callbacks needs
+            raise
+        fail(2, str(error))
+    except RuntimeError as error:
+        if "Early stopping conditioned on metric" not in str(error):
+            raise
+        fail(2, " ".join(str(error).split()))
     except OSError as error:  # a full disk, a folder that nobody may write to
         fail(1, f"{error.filename or 'a file'}: {error.strerror or error}")
     except (ScorerError, CompileError, BatchError, CheckpointError, MisconfigurationException) as error:

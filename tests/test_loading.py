@@ -72,3 +72,13 @@ def test_a_file_that_is_no_checkpoint_is_named(tmp_path):
     for call in (zoo.load, zoo.GAN.load_from_checkpoint):
         with pytest.raises(CheckpointError, match=r"x\.ckpt is no checkpoint"):
             call(tmp_path / "x.ckpt")
+
+
+def test_a_loaded_model_trains_on_in_training_mode(tmp_path):
+    """Lightning leaves a model in the mode that it finds."""
+    path, _ = saved(zoo.GAN, tmp_path, generator_options={"hidden": [8, 8], "norm": "batch"})
+    loaded = zoo.load(path)
+    before = [buffer.clone() for buffer in loaded.generator.buffers()]
+    fit(loaded, tmp_path, 1)
+    assert all(part.training for part in loaded.generator.modules())
+    assert any(not torch.equal(*pair) for pair in zip(before, loaded.generator.buffers(), strict=True))

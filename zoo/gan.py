@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
+from lightning.pytorch import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.nn.functional import softplus
@@ -13,6 +14,7 @@ from zoo import losses, trust
 from zoo.arguments import check_arguments, check_name, plain
 from zoo.average import MovingAverage
 from zoo.checkpoint_file import check_top, read_file
+from zoo.compatible import check_trainer
 from zoo.epochs import reopen_epoch
 from zoo.loop import AdversarialLoop
 from zoo.networks import NETWORKS, build, mixes_samples
@@ -142,6 +144,17 @@ class GAN(AdversarialLoop):
             return self.critic(real), self.critic(fake)
         on_real, on_fake = self.critic(torch.cat([real, fake.to(real.dtype)])).split([len(real), len(fake)])
         return on_real, on_fake
+
+    def configure_callbacks(self) -> list[Callback]:
+        """Add none. Lightning asks this first: refuse a Trainer that cannot train two players, and get ready to train.
+
+        A model that was loaded is in evaluation mode, in which Lightning would leave it.
+        """
+        if self.trainer.state.fn == TrainerFn.FITTING:
+            check_trainer(self.trainer)
+            if not self.training:
+                self.train()
+        return []
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the model's name, so that no other is built from it, who moves next, and what the data is."""

@@ -19,7 +19,18 @@ from typing import NamedTuple, NoReturn
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("zoo", "callbacks", "datamodules", "configs", "benchmarks", "tests", "cli.py", "ganzoo.py", "pyproject.toml", "docs")
+COPIED = (
+    "zoo",
+    "callbacks",
+    "datamodules",
+    "configs",
+    "benchmarks",
+    "tests",
+    "cli.py",
+    "ganzoo.py",
+    "pyproject.toml",
+    "docs",
+)
 WORKERS = 2
 SECONDS = 300  # a change that makes a test hang is noticed, too
 FAILED, PASSED = 1, 0  # pytest's exit statuses
