@@ -57,14 +57,31 @@ def test_a_class_that_is_imported_is_found(tmp_path):
         zoo.load(path)
 
 
-@pytest.mark.parametrize("options", [{"hidden": [10**9]}, {"hidden": [3]}, {"colour": 3}, [1]])
-def test_sizes_in_a_file_take_no_memory(options, tmp_path):
+@pytest.mark.parametrize("load", [zoo.load, zoo.GAN.load_from_checkpoint], ids=["load", "load_from_checkpoint"])
+@pytest.mark.parametrize("options", [{"hidden": [10**13]}, {"hidden": [3]}, {"colour": 3}, [1], {"hidden": [10**30]}])
+def test_sizes_in_a_file_take_no_memory(load, options, tmp_path):
     path, _ = saved(zoo.GAN, tmp_path)
     content = torch.load(path, weights_only=True)
     content["hyper_parameters"]["generator_options"] = options
     torch.save(content, path)
     with pytest.raises(CheckpointError, match=r"GAN\.ckpt"):
-        zoo.load(path)
+        load(path)
+
+
+class Fixed(zoo.GAN):
+    """A user's own, which chooses its arguments for itself."""
+
+    def __init__(self, width: int = 8):
+        hidden = {"hidden": [width]}
+        super().__init__((1, 4, 4), generator_options=hidden, critic_options=hidden, latent_dim=3)
+
+
+@pytest.mark.parametrize("load", [zoo.load, Fixed.load_from_checkpoint], ids=["load", "load_from_checkpoint"])
+def test_a_class_that_takes_fewer_arguments_than_its_base_is_loaded(load, tmp_path):
+    model = Fixed(width=5)
+    fit(model, tmp_path, 1).save_checkpoint(path := tmp_path / "fixed.ckpt", weights_only=False)
+    latents = torch.randn(2, 3)
+    assert torch.equal(load(path)(latents), model(latents))
 
 
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path):

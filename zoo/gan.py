@@ -182,16 +182,22 @@ class GAN(AdversarialLoop):
             self.averaged = MovingAverage(self.sampler).to(self.device)
 
     @classmethod
-    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> "GAN":
-        """Lightning's, which gives a model in evaluation mode here; see `zoo.load`, which finds the class by itself.
+    def load_from_checkpoint(
+        cls, checkpoint_path: Any, map_location: Any = None, hparams_file: Any = None, **kwargs: Any
+    ) -> "GAN":
+        """Return the model in a checkpoint, in evaluation mode; `zoo.load` finds the class by itself.
 
-        Raises CheckpointError for what is no checkpoint of this class.
+        Arguments are Lightning's. Raises CheckpointError for what is no checkpoint of this class.
         """
         if isinstance(checkpoint_path, str | Path):
             saved = read_file(Path(checkpoint_path))
             check_top(saved, str(checkpoint_path))
             trust.check_class(saved, cls, str(checkpoint_path))
-        model = super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True} | kwargs)
+            if hparams_file is None:  # which is the caller's, as the weights' sizes are the file's
+                changed = {key: value for key, value in kwargs.items() if key not in ("strict", "weights_only")}
+                trust.checked_arguments(saved, cls, str(checkpoint_path), changed)
+        options = {"map_location": map_location, "hparams_file": hparams_file, "weights_only": True}
+        model = super().load_from_checkpoint(checkpoint_path, **options | kwargs)
         assert isinstance(model, GAN)
         return model.eval()
 

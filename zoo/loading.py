@@ -41,14 +41,9 @@ def built(cls: type[GAN], saved: dict[str, Any], name: str, **changed: Any) -> G
         name: of its file.
         **changed: hyperparameters to replace.
     """
-    options = {key: value for key, value in saved["hyper_parameters"].items() if not key.startswith("_")} | changed
-    try:
-        with torch.device("meta"):  # whatever sizes the file states, they take no memory here
-            trust.check(saved, cls(**options), name, to_train=False)
-        with torch.random.fork_rng(devices=[]):  # first weights are drawn, only to be replaced
-            model = cls(**options)
-    except (TypeError, ValueError) as error:
-        raise error if isinstance(error, CheckpointError) else CheckpointError(f"{name}: {error}") from error
+    arguments = trust.checked_arguments(saved, cls, name, changed)
+    with torch.random.fork_rng(devices=[]):  # first weights are drawn, only to be replaced
+        model = cls(**arguments)
     model.on_load_checkpoint(saved)
     model.load_state_dict(saved["state_dict"])
     return model.eval()

@@ -4,9 +4,11 @@ Tensors of another shape corrupt memory in fused optimizers, and Lightning lets 
 is believed because the file says so.
 """
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Timer
 from lightning.pytorch.trainer.states import TrainerFn
@@ -69,6 +71,34 @@ def check_class(saved: dict[str, Any], cls: type, name: str) -> None:
         raise CheckpointError(
             f"{name} is of {saved['model_class']}, not of {cls.__name__}: zoo.load finds a checkpoint's class by itself"
         )
+
+
+def checked_arguments(saved: dict[str, Any], cls: type["GAN"], name: str, changed: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments that a checkpoint's model is built with, once its weights are known to fit that model.
+
+    The model is built without memory for its weights first, whatever sizes the file states. What a base class takes and
+    the class itself does not, the class has chosen for itself. Raises CheckpointError.
+
+    Args:
+        saved: the checkpoint.
+        cls: of the model.
+        name: of the checkpoint, for the message.
+        changed: arguments to replace.
+    """
+    taken = inspect.signature(cls).parameters
+    inherited = {each for base in cls.__mro__ for each in inspect.signature(base.__init__).parameters}
+    takes_any = any(each.kind == inspect.Parameter.VAR_KEYWORD for each in taken.values())
+    left_out = set() if takes_any else inherited - set(taken)
+    held = {key: value for key, value in saved["hyper_parameters"].items() if key[:1] != "_" and key not in left_out}
+    arguments = held | changed
+    try:
+        with torch.device("meta"):
+            check(saved, cls(**arguments), name, to_train=False)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, AttributeError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"{name}: no model with its arguments: {str(error).splitlines()[0]}") from error
+    return arguments
 
 
 def check_data(saved: dict[str, Any], data: Any) -> None:
