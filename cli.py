@@ -4,8 +4,11 @@
 `--trainer.default_root_dir`.
 """
 
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import ganzoo_lightning  # noqa: F401  # first: from here on our packages win over a user's of the same names
 
@@ -27,9 +30,23 @@ def main(args: Sequence[str] | None = None) -> None:
     if words[0] == "list":
         configs.list_recipes(words[1:])
         return
-    from configs import running  # takes seconds, which help and the list need not wait for
+    with dying_of_interrupts():
+        from configs import running  # takes seconds, which help and the list need not wait for
 
     running.run(words, debug)
+
+
+@contextmanager
+def dying_of_interrupts() -> Iterator[None]:
+    """Within, Ctrl-C ends the process: torch's import swallows KeyboardInterrupt at times, and there is no work yet."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 if __name__ == "__main__":
