@@ -52,8 +52,13 @@ class MovingAverage(nn.Module, Generic[M]):
 
 def averaged_and_copied(module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
     """Return a module's tensors of which a mean is taken, and those that are only copied, always in the same order."""
-    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
-    statistics = [each for norm in norms for each in (norm.running_mean, norm.running_var) if each is not None]
+    statistics = running_statistics(module)
     known = {id(each) for each in statistics}
     weights = [weight.detach() for weight in module.parameters()]
     return [*weights, *statistics], [buffer for buffer in module.buffers() if id(buffer) not in known]
+
+
+def running_statistics(module: nn.Module) -> list[Tensor]:
+    """Return the running means and variances of a module's norms, always in the same order."""
+    norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._NormBase)]
+    return [each for norm in norms for each in (norm.running_mean, norm.running_var) if each is not None]

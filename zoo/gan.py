@@ -13,7 +13,6 @@ from torch.nn.functional import softplus
 from zoo import losses, trust
 from zoo.arguments import check_arguments, check_name, plain
 from zoo.average import MovingAverage
-from zoo.checkpoint_file import check_top, read_file
 from zoo.compatible import check_trainer
 from zoo.epochs import reopen_epoch
 from zoo.loop import AdversarialLoop
@@ -182,22 +181,15 @@ class GAN(AdversarialLoop):
             self.averaged = MovingAverage(self.sampler).to(self.device)
 
     @classmethod
-    def load_from_checkpoint(
-        cls, checkpoint_path: Any, map_location: Any = None, hparams_file: Any = None, **kwargs: Any
-    ) -> "GAN":
-        """Return the model in a checkpoint, in evaluation mode; `zoo.load` finds the class by itself.
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> "GAN":
+        """Lightning's, which gives a model in evaluation mode here; `zoo.load` finds the class by itself.
 
-        Arguments are Lightning's. Raises CheckpointError for what is no checkpoint of this class.
+        Raises CheckpointError for what is no checkpoint of this class.
         """
+        hparams_file = kwargs.get("hparams_file", args[1] if len(args) > 1 else None)
         if isinstance(checkpoint_path, str | Path):
-            saved = read_file(Path(checkpoint_path))
-            check_top(saved, str(checkpoint_path))
-            trust.check_class(saved, cls, str(checkpoint_path))
-            if hparams_file is None:  # which is the caller's, as the weights' sizes are the file's
-                changed = {key: value for key, value in kwargs.items() if key not in ("strict", "weights_only")}
-                trust.checked_arguments(saved, cls, str(checkpoint_path), changed)
-        options = {"map_location": map_location, "hparams_file": hparams_file, "weights_only": True}
-        model = super().load_from_checkpoint(checkpoint_path, **options | kwargs)
+            trust.check_file(Path(checkpoint_path), cls, kwargs if hparams_file is None else None)
+        model = super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True} | kwargs)
         assert isinstance(model, GAN)
         return model.eval()
 

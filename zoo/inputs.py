@@ -16,6 +16,8 @@ log = logging.getLogger("lightning.pytorch.ganzoo")
 
 #: Points around the unit square are honest; bytes, and pixels normalised by a mean and a deviation, go further.
 FURTHEST = 2.0
+#: Numbers of which some are below 0 unless all images are bright.
+ENOUGH = 64
 
 
 def images_of(batch: Any) -> Tensor:
@@ -57,7 +59,7 @@ def check_range(images: Tensor) -> None:
             f"images must be in [-1, 1], the first batch goes from {least:.4g} to {most:.4g}: scale it, bytes by "
             "images / 127.5 - 1"
         )
-    if least >= 0:
+    if least >= 0 and images.numel() >= ENOUGH:
         raise BatchError(
             f"images must be in [-1, 1], the first batch goes from {least:.4g} to {most:.4g}: scale images in [0, 1] "
             "by 2 * images - 1; if they really have nothing dark, give them as bytes through datamodules.Images"

@@ -125,7 +125,7 @@ class GenerativeModule(LightningModule):
             )
         sampler = self.trained_sampler
         with evaluating(sampler):
-            images: Tensor = sampler(n, generator)
+            images: Tensor = sampler(int(n), generator)
         return images.float()
 
     @torch.no_grad()

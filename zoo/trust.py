@@ -6,6 +6,7 @@ is believed because the file says so.
 
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,13 +17,15 @@ from torch import Tensor
 
 from zoo.alike import check_alike, check_alike_tensor, check_counters
 from zoo.average import MovingAverage
-from zoo.checkpoint_file import check_top, check_values
+from zoo.checkpoint_file import check_top, check_values, read_file
 from zoo.errors import CheckpointError
 from zoo.trusted_optimizers import check_optimizers
 
 if TYPE_CHECKING:
     from zoo.gan import GAN
 
+#: What load_from_checkpoint takes beside hyperparameters.
+LIGHTNINGS = "map_location", "hparams_file", "strict", "weights_only"
 #: Whose callbacks' states are compared with what they would save; a user's own read theirs themselves.
 KNOWN = "lightning", "callbacks"
 
@@ -86,7 +89,8 @@ def checked_arguments(saved: dict[str, Any], cls: type["GAN"], name: str, change
         changed: arguments to replace.
     """
     taken = inspect.signature(cls).parameters
-    inherited = {each for base in cls.__mro__ for each in inspect.signature(base.__init__).parameters}
+    makers = [vars(base)["__init__"] for base in cls.__mro__ if "__init__" in vars(base) and base is not object]
+    inherited = {each for maker in makers for each in inspect.signature(maker).parameters}
     takes_any = any(each.kind == inspect.Parameter.VAR_KEYWORD for each in taken.values())
     left_out = set() if takes_any else inherited - set(taken)
     held = {key: value for key, value in saved["hyper_parameters"].items() if key[:1] != "_" and key not in left_out}
@@ -99,6 +103,22 @@ def checked_arguments(saved: dict[str, Any], cls: type["GAN"], name: str, change
             raise
         raise CheckpointError(f"{name}: no model with its arguments: {str(error).splitlines()[0]}") from error
     return arguments
+
+
+def check_file(path: Path, cls: type["GAN"], options: dict[str, Any] | None) -> None:
+    """Raise CheckpointError unless a file is a checkpoint of a class, and its weights fit the model it describes.
+
+    Args:
+        path: of the file.
+        cls: of the model.
+        options: of load_from_checkpoint; None where the model is described elsewhere, by the caller.
+    """
+    saved = read_file(path)
+    check_top(saved, str(path))
+    check_class(saved, cls, str(path))
+    if options is not None:
+        changed = {key: value for key, value in options.items() if key not in LIGHTNINGS}
+        checked_arguments(saved, cls, str(path), changed)
 
 
 def check_data(saved: dict[str, Any], data: Any) -> None:
