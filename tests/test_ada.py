@@ -5,7 +5,7 @@ import torch
 
 from blocks import assert_close, names_with, reference
 from zoo.augmentations import ADA, AUGMENTATIONS
-from zoo.augmentations.changes import COLOR, GEOMETRY, Draws
+from zoo.augmentations.changes import COLOR, GEOMETRY, Draws, draw_geometry
 from zoo.augmentations.resample import sample_bilinear
 from zoo.penalties import zero_centred_penalty
 
@@ -47,7 +47,7 @@ class Stored(Draws):
 
     def uniform(self, *shape):
         """Return the next stored draw."""
-        return next(self.stored).reshape(len(self.images), *shape)
+        return next(self.stored).to(self.images.dtype).reshape(len(self.images), *shape)
 
     normal = uniform
 
@@ -77,6 +77,37 @@ def test_draws_come_in_the_order_of_the_source():
     draws = Stored(x, 0.6, [reference(name) for name in names_with("sg2/ada/bgc_random_draw")])
     assert_close(ADA().change(x, draws), reference("sg2/ada/bgc_random_p.6"), 1e-8)
     assert next(draws.stored, None) is None  # all 26 were used
+
+
+def test_a_whole_shift_reflects_what_comes_in():
+    images = torch.randn(1, 1, 6, 8, dtype=torch.float64)
+    draws = Stored(images, 1.0, [torch.tensor([[1.0, 0.0]]), torch.zeros(1)])  # x by an eighth of 8, y by -0.75 of 1
+    moved = ADA(["xint"]).change(images, draws)
+    padded = torch.nn.functional.pad(images, (1, 1, 1, 1), "reflect")
+    assert_close(moved, padded[:, :, 2:, :-2], 1e-6)
+
+
+def test_a_flip_and_a_quarter_turn_keep_the_centre():
+    at = torch.linspace(-1, 1, 16, dtype=torch.float64)
+    smooth = (at[:, None] + 2 * at).sin()[None, None]
+    flipped = ADA(["xflip"]).change(smooth, Stored(smooth, 1.0, [torch.tensor([0.9]), torch.zeros(1)]))
+    turned = ADA(["rotate90"]).change(smooth, Stored(smooth, 1.0, [torch.tensor([0.3]), torch.zeros(1)]))
+    inner = (..., slice(2, -2), slice(2, -2))  # reflection has a kink; the filter is not symmetric
+    assert_close(flipped[inner], smooth.flip(3)[inner], 0.05)
+    assert_close(turned[inner], smooth.rot90(1, (2, 3))[inner], 0.05)
+
+
+def test_scales_are_those_drawn():
+    images = torch.zeros(1, 1, 4, 4, dtype=torch.float64)
+    for name, expected in (("scale", (0.5, 0.5)), ("aniso", (0.5, 2.0))):
+        draws = Stored(images, 1.0, [torch.tensor([5.0]), torch.zeros(1)])  # 2 to the power of 0.2 * 5
+        assert draw_geometry(draws, [name]).diagonal(dim1=1, dim2=2).flatten().tolist() == [*expected, 1]
+
+
+def test_two_rotations_leave_the_image_alone_with_probability_1_minus_p():
+    images = torch.zeros(4000, 1, 1, 1)
+    turned = draw_geometry(Draws(images, torch.tensor(0.6)), ["rotate"])
+    assert ((turned - torch.eye(3)).abs().amax((1, 2)) < 1e-6).double().mean().item() == pytest.approx(0.4, abs=0.03)
 
 
 @pytest.mark.parametrize("shape", [(2, 1, 7, 9), (2, 3, 8, 8)])

@@ -58,9 +58,17 @@ def test_the_module_draws_in_the_order_of_its_operations(shape):
 
 
 def test_a_shift_moves_rows_first_and_fills_with_zeros():
-    image = torch.arange(1.0, 7).view(1, 1, 2, 3)
+    image = torch.arange(1.0, 10).view(1, 1, 3, 3)
     moved = translate(image, torch.tensor([1]), torch.tensor([-1]))
-    assert moved.flatten().tolist() == [0, 4, 5, 0, 0, 0]
+    assert moved.flatten().tolist() == [0, 4, 5, 0, 7, 8, 0, 0, 0]
+
+
+def test_colours_are_moved_from_their_means():
+    image = torch.tensor([0.0, 2, 4, 6]).view(1, 2, 1, 2)  # two channels of two pixels
+    draw = torch.full((1, 1, 1, 1), 0.75)
+    assert brighten(image, draw).flatten().tolist() == [0.25, 2.25, 4.25, 6.25]
+    assert saturate(image, draw).flatten().tolist() == [-1, 1, 5, 7]  # pixels' means are 2 and 4
+    assert contrast(image, draw).flatten().tolist() == [-0.75, 1.75, 4.25, 6.75]  # the image's mean is 3
 
 
 def test_a_window_is_half_the_sides_and_ends_at_the_border():

@@ -48,6 +48,13 @@ def test_the_weight_used_tends_to_norm_1(layer, inputs):
     assert torch.linalg.matrix_norm(weight, 2).item() == pytest.approx(1, abs=1e-3)
 
 
+def test_the_gradient_leaves_the_weight_s_size_alone():
+    layer = SpectralLinear(3, 4, bias=False)
+    layer(torch.randn(2, 3)).square().sum().backward()
+    assert layer.weight.grad.abs().max() > 0.01
+    assert (layer.weight * layer.weight.grad).sum().item() == pytest.approx(0, abs=1e-5)
+
+
 def test_one_forward_in_training_is_one_iteration_and_evaluation_stores_none():
     layer, inputs = SpectralLinear(3, 4), torch.randn(2, 3)
     start = layer.u.clone()
