@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from itertools import count
 from pathlib import Path
+from typing import ClassVar
 from uuid import uuid4
 
 import torch
@@ -22,6 +23,7 @@ from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 
+from callbacks.environment import environment, tell_loggers
 from callbacks.run_order import number
 
 LOGGERS = "lightning", "lightning.pytorch", "lightning.fabric"
@@ -51,7 +53,12 @@ yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, each: dumper.represen
 
 
 class RunConfig(SaveConfigCallback):
-    """Writes the run's whole configuration into its folder: config.yaml for fit, test.yaml for test, ..."""
+    """Writes the run's whole configuration into its folder: config.yaml for fit, test.yaml for test, ...
+
+    What it is made with (versions, commit, command) goes to environment.yaml beside it, and both to every logger.
+    """
+
+    words: ClassVar[list[str]] = []
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Runs on rank 0 before anything else does."""
@@ -60,6 +67,11 @@ class RunConfig(SaveConfigCallback):
         path.parent.mkdir(parents=True, exist_ok=True)
         # what was parsed is valid; Lightning's Timer would not be, once more
         self.parser.save(self.config, path, skip_unset=False, skip_validation=True, overwrite=True, multifile=False)
+        if name == "fit":
+            made_with = environment(self.words)
+            (path.parent / "environment.yaml").write_text(yaml.safe_dump(made_with, sort_keys=False))
+            text = path.read_text()
+            tell_loggers(trainer, {"configuration": yaml.safe_load(text), "environment": made_with}, text)
 
 
 def new_run_folder(runs: Path) -> Path:

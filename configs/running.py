@@ -84,6 +84,7 @@ def train_or_use(words: list[str]) -> None:
         configs.check_classes(words)
     except ValueError as error:
         fail(2, f"--config: {error}")
+    RunConfig.words = list(words)
     ZooCLI(
         GAN,
         ImageDataModule,

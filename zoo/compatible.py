@@ -22,6 +22,7 @@ CALLBACKS = {
     "LearningRateFinder": "a GAN has two rates: set generator_optimizer.lr and critic_optimizer.lr",
     "ModelPruning": "it renames weights, so no checkpoint would fit the model: prune a trained generator instead",
     "OnExceptionCheckpoint": "it would save a step half done: last.ckpt keeps the last whole step",
+    "SpikeDetection": "a step of two players returns no loss: the guard watches both (--guard.stop true)",
     "StochasticWeightAveraging": AVERAGE,
     "WeightAveraging": AVERAGE,
 }
@@ -66,6 +67,12 @@ def check_trainer(trainer: Trainer) -> None:
         isinstance(strategy, DDPStrategy) and strategy._start_method not in (None, "popen")
     ):
         raise MisconfigurationException(f"{type(strategy).__name__} does not fit a GAN: {OTHER_STRATEGY}")
+    if type(strategy) is DDPStrategy and not strategy._ddp_kwargs.get("find_unused_parameters"):
+        raise MisconfigurationException("one player moves at a time: strategy must be ddp_find_unused_parameters_true")
+    if 0 <= trainer.max_steps < (trainer.min_steps or 0):
+        raise MisconfigurationException(f"trainer.min_steps {trainer.min_steps} is above max_steps {trainer.max_steps}")
+    if trainer.limit_train_batches == 0:
+        raise MisconfigurationException("trainer.limit_train_batches 0: nothing would be trained")
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         for cls in type(callback).__mro__:
             if cls.__module__.startswith("lightning.") and cls.__name__ in CALLBACKS:
