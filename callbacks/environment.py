@@ -25,7 +25,7 @@ def environment(words: Sequence[str]) -> dict[str, Any]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "not installed"
-    found["torch"] = torch.__version__  # says for which accelerator it was built, too
+    found["torch"] = str(torch.__version__)  # says for which accelerator it was built, too
     return found | {"commit": commit(), "command": " ".join(["ganzoo", *without_secrets(words)])}
 
 

@@ -163,3 +163,10 @@ def test_what_a_schedule_computes_to_decide_is_not_observed(tmp_path):
     fit(model, tmp_path, 3, callbacks=[Look()], log_every_n_steps=1)
     assert seen
     assert all(value is None or float(value) == 1.0 for value in seen)
+
+
+def test_the_prior_s_penalty_is_no_part_of_the_logged_loss(tmp_path):
+    model = build(zoo.DeLiGAN, prior_options={"components": 2, "sigma_init": 0.2, "sigma_weight": 1e6})
+    watch = Observer()
+    fit(model, tmp_path, 1, callbacks=[watch], log_every_n_steps=1)
+    assert watch.observed[1]["train/generator_loss"] < 1e3
