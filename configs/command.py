@@ -176,12 +176,20 @@ class ZooCLI(LightningCLI):
                 str(folder),
                 name=os.environ.get("WANDB_NAME") or f"{self.run_dir.parent.name}-{self.run_dir.name}",
                 job_type=os.environ.get("WANDB_JOB_TYPE") or self.subcommand,
-                id=dashboard_id(self.run_dir, self.checkpoint) if self.subcommand == "fit" else None,
+                id=os.environ.get("WANDB_RUN_ID") or dashboard_id(self.run_dir, self.checkpoint)
+                if self.subcommand == "fit"
+                else None,
                 resume="allow",
             ),
         }
         folder.mkdir(parents=True, exist_ok=True)
         return [made[kind]() for kind in sorted(self._get(self.config, "loggers"))]
+
+    def dashboard_id(self) -> str | None:
+        """Return what a fit is called at Weights & Biases; $WANDB_RUN_ID wins, a test gets an id of its own."""
+        if self.subcommand != "fit":
+            return None
+        return os.environ.get("WANDB_RUN_ID") or dashboard_id(self.run_dir, self.checkpoint)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Run; what fails before its first step leaves no folder behind."""

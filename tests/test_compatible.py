@@ -27,7 +27,7 @@ OPTIONS = {
     "enable_checkpointing": ["false"], "enable_progress_bar": ["false"], "enable_model_summary": ["true"],
     "deterministic": ["true", "warn"], "benchmark": ["true"], "inference_mode": ["false"],
     "use_distributed_sampler": ["false"], "profiler": ["simple"], "detect_anomaly": ["true"],
-    "sync_batchnorm": ["true"], "reload_dataloaders_every_n_epochs": ["1"], "enable_autolog_hparams": ["false"],
+    "reload_dataloaders_every_n_epochs": ["1"], "enable_autolog_hparams": ["false"],
 }  # fmt: skip
 REFUSED = {
     "accumulate_grad_batches": ["2", "--model.init_args.accumulate"],
@@ -36,6 +36,7 @@ REFUSED = {
     "overfit_batches": ["1", "--trainer.limit_train_batches"],
     "model_registry": ["x", "--ckpt_path"],
     "barebones": ["true", "--loggers []"],
+    "sync_batchnorm": ["true", "needs GPUs"],
 }
 OTHER_VALUES = [
     ("strategy", "fsdp", "--trainer.devices 2"),
@@ -95,6 +96,7 @@ def test_a_callback_that_does_not_fit_is_refused(name, tiny, tmp_path, monkeypat
     assert compatible.CALLBACKS[name] in refused(capsys, tmp_path, *words)
 
 
+@pytest.mark.filterwarnings("ignore")
 def test_python_is_told_the_same(tmp_path):
     scheduler = lightning_callbacks.GradientAccumulationScheduler({0: 2})
     cases = [({}, [scheduler]), ({"gradient_clip_val": 1.0}, []), ({"overfit_batches": 1}, [])]

@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
 AVERAGE = "--generator_ema.decay 0.999 averages the generator"
@@ -62,6 +63,18 @@ def check_options(options: dict[str, Any]) -> None:
 def check_trainer(trainer: Trainer) -> None:
     """Raise MisconfigurationException for a Trainer that cannot train a GAN, before it does anything."""
     check_options({name: getattr(trainer, name, None) for name in OPTIONS if name != "barebones"})
+    check_devices(trainer)
+    check_steps(trainer)
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        for cls in type(callback).__mro__:
+            if cls.__module__.startswith("lightning.") and cls.__name__ in CALLBACKS:
+                raise MisconfigurationException(
+                    f"{type(callback).__name__} does not fit a GAN: {CALLBACKS[cls.__name__]}"
+                )
+
+
+def check_devices(trainer: Trainer) -> None:
+    """Raise MisconfigurationException for processes that cannot train two players by turns."""
     strategy = trainer.strategy
     if not isinstance(strategy, DDPStrategy | SingleDeviceStrategy) or (
         isinstance(strategy, DDPStrategy) and strategy._start_method not in (None, "popen")
@@ -69,13 +82,13 @@ def check_trainer(trainer: Trainer) -> None:
         raise MisconfigurationException(f"{type(strategy).__name__} does not fit a GAN: {OTHER_STRATEGY}")
     if type(strategy) is DDPStrategy and not strategy._ddp_kwargs.get("find_unused_parameters"):
         raise MisconfigurationException("one player moves at a time: strategy must be ddp_find_unused_parameters_true")
+    if trainer._accelerator_connector._layer_sync is not None and isinstance(trainer.accelerator, CPUAccelerator):
+        raise MisconfigurationException("trainer.sync_batchnorm needs GPUs: leave it out")
+
+
+def check_steps(trainer: Trainer) -> None:
+    """Raise MisconfigurationException for a number of steps that cannot be."""
     if 0 <= trainer.max_steps < (trainer.min_steps or 0):
         raise MisconfigurationException(f"trainer.min_steps {trainer.min_steps} is above max_steps {trainer.max_steps}")
     if trainer.limit_train_batches == 0:
         raise MisconfigurationException("trainer.limit_train_batches 0: nothing would be trained")
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        for cls in type(callback).__mro__:
-            if cls.__module__.startswith("lightning.") and cls.__name__ in CALLBACKS:
-                raise MisconfigurationException(
-                    f"{type(callback).__name__} does not fit a GAN: {CALLBACKS[cls.__name__]}"
-                )
