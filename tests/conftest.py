@@ -45,6 +45,7 @@ def real_data():
 def isolated(request, monkeypatch, tmp_path_factory):
     """W&B offline and away from the user's settings; the user's data only for tests marked `data`."""
     own = {"PL_GLOBAL_SEED", "PL_SEED_WORKERS", "GANZOO_RUN_DIR"}
+    own |= {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE"}  # of a DDP run in this process
     wandb = {name for name in os.environ if name.startswith("WANDB_")} - {"WANDB_SERVICE"}
     data = set() if request.node.get_closest_marker("data") else {"GANZOO_DATA"}
     for name in own | wandb | data:
