@@ -78,6 +78,9 @@ def received_from(source: socket.socket) -> bytes:
 #: Of this process.
 current = Interrupts()
 
+if hasattr(os, "register_at_fork"):  # else a loader's worker would tell this process of its own signals, too
+    os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
+
 
 @contextmanager
 def patient_interrupts() -> Iterator[Interrupts]:

@@ -20,7 +20,7 @@ def check_monitors(trainer: Trainer) -> None:
     for each in trainer.checkpoint_callbacks:
         if not isinstance(each, ModelCheckpoint) or not (each.monitor or "").startswith("val/"):
             continue
-        at_epochs = each._save_on_train_epoch_end and trainer.val_check_interval != 1.0
+        at_epochs = each._save_on_train_epoch_end and steps_between_validations(trainer) != 1.0
         if each._every_n_train_steps or each._train_time_interval or at_epochs:
             raise MisconfigurationException(
                 f"a {type(each).__name__} that monitors {each.monitor} must save after validations only: "
@@ -28,9 +28,14 @@ def check_monitors(trainer: Trainer) -> None:
             )
 
 
+def steps_between_validations(trainer: Trainer) -> int | float | None:
+    """Return the Trainer's val_check_interval; None where a clock tells when to validate: then it has none."""
+    return getattr(trainer, "val_check_interval", None)
+
+
 def check_interval(trainer: Trainer, every_n_steps: int) -> None:
     """Raises MisconfigurationException where most validations that are due to be scored would never happen."""
-    between = trainer.val_check_interval
+    between = steps_between_validations(trainer)
     if trainer.check_val_every_n_epoch is None and isinstance(between, int) and between and every_n_steps % between:
         raise MisconfigurationException(
             f"scores.every_n_steps {every_n_steps} must be a multiple of trainer.val_check_interval, which is {between}"

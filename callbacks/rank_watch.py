@@ -17,6 +17,10 @@ from callbacks import interrupts
 
 #: Seconds between signs of life, and without any from a process after which the others end.
 BEAT, SILENCE = 1.0, 60.0
+#: What a rank that has ended in order says for good.
+OVER = "over"
+
+saying = threading.Lock()  # whoever speaks first is the only one
 
 
 def ending(status: int) -> str:
@@ -34,14 +38,10 @@ def give_up(rank: int, what: str, end: Callable[[], None] = lambda: None) -> NoR
     """
     asked = interrupts.current.received
     if not asked and not saying.locked() and saying.acquire(blocking=False):
-        print(
-            f"ganzoo: error: rank {rank}, {what}: the run ends; --ckpt_path last goes on", file=sys.stderr, flush=True
-        )
+        told = f"rank {rank}, {what}: the run ends; --ckpt_path last goes on"
+        print(f"\nganzoo: error: {told}", file=sys.stderr, flush=True)
     end()
     os._exit(interrupts.current.status if asked else 1)
-
-
-saying = threading.Lock()  # whoever speaks first is the only one
 
 
 class RankWatch(threading.Thread):
@@ -99,6 +99,3 @@ class RankWatch(threading.Thread):
             saying.acquire(blocking=False)
         name = self.counts.get(rank, "").rpartition(",")[0]
         give_up(rank, f"{name}, {what}" if name else what, self.end)
-
-
-OVER = "over"

@@ -34,7 +34,6 @@ class Requests(_SignalConnector):
     """Lightning's connector, whose own handler would begin to talk to other ranks in the midst of a signal."""
 
     agreed = False
-
     watch: RankWatch | None = None
 
     def register_signal_handlers(self) -> None:
@@ -98,7 +97,7 @@ class Launcher(_SubprocessScriptLauncher):
             for rank, child in enumerate(self.procs, start=1):
                 if child.poll():
                     time.sleep(2 * BEAT)
-                    give_up(rank, f"{', '.join([f'process {child.pid}', ending(child.returncode)])}", self.end)
+                    give_up(rank, f"process {child.pid}, {ending(child.returncode)}", self.end)
 
     def end(self, patience: float = 0.0) -> None:
         """Kill the processes that are still there after `patience` seconds, stopped ones too."""

@@ -6,13 +6,12 @@ import shutil
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
 from itertools import count
 from pathlib import Path
-from typing import ClassVar
-from uuid import uuid4
+from typing import Any
 
 import torch
 import yaml
@@ -56,9 +55,15 @@ class RunConfig(SaveConfigCallback):
     """Writes the run's whole configuration into its folder: config.yaml for fit, test.yaml for test, ...
 
     What it is made with (versions, commit, command) goes to environment.yaml beside it, and both to every logger.
+
+    Args:
+        *args, **kwargs: SaveConfigCallback's.
+        words: of the command, after `ganzoo`.
     """
 
-    words: ClassVar[list[str]] = []
+    def __init__(self, *args: Any, words: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.words = words
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Runs on rank 0 before anything else does."""
@@ -120,24 +125,6 @@ def folder_of_now(runs: Path) -> Path:
             number(made)
             break
     return made
-
-
-def dashboard_id(run_dir: Path, checkpoint: Path | None) -> str:
-    """What the run is called at Weights & Biases: as the run was that it goes on from, else a name of its own.
-
-    Kept in `wandb_id.txt` in the run's folder.
-    """
-    name = "wandb_id.txt"
-    before = checkpoint.parent.parent / name if checkpoint else None
-    made = before.read_text().strip() if before and before.is_file() else uuid4().hex[:8]
-    write_once(run_dir / name, f"{made}\n")
-    return made
-
-
-@rank_zero_only
-def write_once(path: Path, text: str) -> None:
-    """Writes; other ranks' words are not asked for."""
-    path.write_text(text)
 
 
 @rank_zero_only

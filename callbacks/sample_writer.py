@@ -25,6 +25,7 @@ class SampleWriter(Callback):
             raise ValueError(f"grid_images must be at least 1, got {grid_images}")
         self.grid_images = grid_images
         self.first: list[torch.Tensor] = []
+        self.written = 0  # of latents, by this process
 
     def folder(self, trainer: Trainer) -> Path:
         """`predictions/` under the trainer's default_root_dir; made if needed."""
@@ -34,6 +35,7 @@ class SampleWriter(Callback):
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Clears away the samples of an earlier prediction: this one may make fewer."""
+        self.written = 0
         if trainer.is_global_zero:
             for pattern in ("[0-9]*.png", "points*.csv"):
                 for file in self.folder(trainer).glob(pattern):
@@ -49,18 +51,27 @@ class SampleWriter(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Writes one file, or line, for each sample, named by its number in the batch."""
+        """Writes one file, or line, for each sample, named by its number; latents are numbered as they come."""
+        numbers = self.numbers(trainer, batch, len(outputs))
         if not are_pictures(outputs):
             name = f"points-{trainer.global_rank}.csv" if trainer.global_rank else "points.csv"
-            lines = torch.cat([batch.cpu().double()[:, None], outputs.cpu().double().flatten(1)], dim=1).tolist()
+            lines = zip(numbers, outputs.cpu().double().flatten(1).tolist(), strict=True)
             with (self.folder(trainer) / name).open("a") as file:
-                file.writelines(f"{int(number)},{','.join(f'{x:.9g}' for x in values)}\n" for number, *values in lines)
+                file.writelines(f"{number},{','.join(f'{x:.9g}' for x in values)}\n" for number, values in lines)
             return
-        for number, image in zip(batch.tolist(), outputs, strict=True):
+        for number, image in zip(numbers, outputs, strict=True):
             pixels = to_bytes(image).permute(1, 2, 0).squeeze(2).numpy()  # grey stays grey
             Image.fromarray(pixels).save(self.folder(trainer) / f"{number:05d}.png")
         if sum(map(len, self.first)) < self.grid_images:
             self.first.append(outputs.cpu())
+
+    def numbers(self, trainer: Trainer, batch: Any, count: int) -> list[int]:
+        """Return the numbers of a batch's samples: those it holds, else the next ones of this process."""
+        given = batch[0] if isinstance(batch, list | tuple) else batch
+        if not given.is_floating_point():
+            return [int(number) for number in given]
+        first, self.written = self.written, self.written + count
+        return [trainer.global_rank + trainer.world_size * number for number in range(first, first + count)]
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the grid."""

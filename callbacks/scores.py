@@ -17,7 +17,7 @@ from callbacks.monitors import check_early_stopping, check_interval, check_monit
 from callbacks.real_answers import RealAnswers, real_images
 from callbacks.scatter import Scatter
 from zoo.evaluation import METRICS, Evaluation, MetricName
-from zoo.inputs import images_of
+from zoo.inputs import Scaled, images_of
 from zoo.scorers import INDEX, Scorer, load_scorer
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
@@ -101,7 +101,7 @@ class Scores(Callback):
         mine = max(1, len(range(trainer.global_rank, self.num_samples, trainer.world_size)))
         wanted = max(0, mine - self.samples)
         real = images_of(batch)[:wanted]
-        answers = self.answers(stage, trainer, len(images_of(batch)))
+        answers = self.answers(stage, trainer, len(images_of(batch))) if isinstance(batch, Scaled) else None
         scored = self.now.update_real(real, answers.get(batch_idx, len(real)) if answers else None)
         if answers and scored is not None:
             answers.add(batch_idx, scored)

@@ -7,21 +7,15 @@ from collections.abc import Sequence
 from itertools import islice, pairwise
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
-from configs import catalogue
-
-FOLDER = Path(__file__).parent
+from configs import catalogue, messages
+from configs.catalogue import FOLDER, names
 
 # Options that the parser must see before all others, in this order.
 LEADERS = {"--config": 1, "-c": 1, "--model": 2, "--data": 2}
-
-
-def names(folder: Path = FOLDER) -> list[str]:
-    """All recipes, in alphabetical order."""
-    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 def find(config: str, folder: Path = FOLDER) -> Path:
@@ -110,9 +104,17 @@ def check_classes(words: Sequence[str]) -> None:
                 )
 
 
+class ListParser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and end with status 2."""
+        messages.fail(2, f"list: {message} (see ganzoo list --help)")
+
+
 def list_recipes(words: list[str]) -> None:
     """Prints the recipes and what is in them."""
-    parser = argparse.ArgumentParser("ganzoo list", description="The recipes, for --config.", allow_abbrev=False)
+    parser = ListParser("ganzoo list", description="The recipes, for --config.", allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="as JSON rather than a table")
     as_json = parser.parse_args(words).json
     rows = catalogue.rows(names())

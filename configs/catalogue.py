@@ -14,9 +14,9 @@ FOLDER = Path(__file__).parent
 FILE = FOLDER / "catalogue.json"
 
 
-def names() -> list[str]:
-    """Return the names of all recipes, in alphabetical order."""
-    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+def names(folder: Path = FOLDER) -> list[str]:
+    """Return the names of all recipes in a folder, in alphabetical order."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 def load() -> dict[str, Any]:

@@ -2,16 +2,13 @@
 
 import logging
 import os
-import re
 from pathlib import Path
 from typing import Any, Literal
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import CPUAccelerator
-from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_info
 
@@ -19,11 +16,11 @@ import callbacks
 from callbacks.checkpoint_io import AtomicCheckpointIO
 from callbacks.ending import Ending
 from callbacks.ranks import stop_together
-from callbacks.run_folder import dashboard_id, forget_if_empty, log_file, new_run_folder
-from callbacks.run_order import find_checkpoint, run_of
-from configs.hooks import is_busy, silence
-from zoo import precision, trust
-from zoo.checkpoints import differences, read
+from callbacks.run_folder import forget_if_empty, log_file, new_run_folder
+from configs.hooks import is_busy, silence, snake_case, unwanted
+from configs.loggers import build_loggers
+from configs.resuming import checked_steps, checkpoint_meant, run_name
+from zoo import precision
 from zoo.compatible import check_options
 from zoo.networks import count_parameters
 
@@ -91,12 +88,8 @@ class ZooCLI(LightningCLI):
             self.parser.error("trainer.val_check_interval must be above 0")
         root = Path(config.trainer.default_root_dir or ".")
         self.runs = root / "runs" / config.name
-        given = config.get("ckpt_path")
-        if given == "auto" and self.subcommand != "fit":
-            self.parser.error("--ckpt_path: auto is for fit: it resumes where there is something to resume from")
         try:
-            own = run_of(Path(str(config.config[-1]))) if config.get("config") else None
-            self.checkpoint = find_checkpoint(given, own.parent if own else self.runs, own) if given else None
+            self.checkpoint = checkpoint_meant(config, self.runs, str(self.subcommand))
         except ValueError as error:
             self.parser.error(f"--ckpt_path: {error}")
 
@@ -118,7 +111,8 @@ class ZooCLI(LightningCLI):
         config, ours = self._get(self.config_init, "trainer"), self._parser(self.subcommand).callback_keys
         ours[:] = [key for key in ours if key not in unwanted(config)]
         if config.get("logger") is None:
-            kwargs["logger"] = self.loggers()
+            kinds = self._get(self.config, "loggers")
+            kwargs["logger"] = build_loggers(kinds, self.run_dir, str(self.subcommand), self.checkpoint)
         plugins = config.get("plugins") or []
         kwargs["plugins"] = [*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpointIO()]
         trainer = super().instantiate_trainer(default_root_dir=str(self.run_dir), **kwargs)
@@ -142,11 +136,7 @@ class ZooCLI(LightningCLI):
         if not self.checkpoint:
             self.config_init[self.subcommand]["ckpt_path"] = None
             return
-        saved, to_train = read(self.checkpoint), self.subcommand == "fit"
-        if told := differences(saved, self.model, to_train):
-            raise ValueError(f"--ckpt_path: {self.checkpoint} is of another model: {'; '.join(told)}")
-        trust.check(saved, self.model, f"--ckpt_path: {self.checkpoint}", to_train)
-        self.first_step = steps = saved["global_step"]
+        self.first_step = steps = checked_steps(self.checkpoint, self.model, to_train=self.subcommand == "fit")
         last = self._get(self.config_init, "trainer").get("max_steps")
         if self.subcommand == "fit" and 0 <= last <= steps:
             if self._get(self.config, "ckpt_path") == "auto":
@@ -165,31 +155,6 @@ class ZooCLI(LightningCLI):
         else:
             self.run_dir = new_run_folder(self.runs)
             self.is_new_run = True
-
-    def loggers(self) -> list[Logger]:
-        """The chosen loggers, all in the run's folder; test's beside fit's."""
-        folder = self.run_dir if self.subcommand == "fit" else self.run_dir / str(self.subcommand)
-        made: dict[str, Any] = {
-            "csv": lambda: CSVLogger(str(folder), name="", version=""),
-            "tensorboard": lambda: TensorBoardLogger(str(folder), name="", version="tensorboard"),
-            "wandb": lambda: callbacks.WeightsAndBiases(
-                str(folder),
-                name=os.environ.get("WANDB_NAME") or f"{self.run_dir.parent.name}-{self.run_dir.name}",
-                job_type=os.environ.get("WANDB_JOB_TYPE") or self.subcommand,
-                id=os.environ.get("WANDB_RUN_ID") or dashboard_id(self.run_dir, self.checkpoint)
-                if self.subcommand == "fit"
-                else None,
-                resume="allow",
-            ),
-        }
-        folder.mkdir(parents=True, exist_ok=True)
-        return [made[kind]() for kind in sorted(self._get(self.config, "loggers"))]
-
-    def dashboard_id(self) -> str | None:
-        """Return what a fit is called at Weights & Biases; $WANDB_RUN_ID wins, a test gets an id of its own."""
-        if self.subcommand != "fit":
-            return None
-        return os.environ.get("WANDB_RUN_ID") or dashboard_id(self.run_dir, self.checkpoint)
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Run; what fails before its first step leaves no folder behind."""
@@ -233,27 +198,3 @@ class ZooCLI(LightningCLI):
         if self.trainer.is_global_zero:
             print(f"scores:      {self.run_dir / 'scores.json'}\nsample grid: {self.run_dir / 'samples' / 'test.png'}")
             print(f"run folder:  {self.run_dir}")
-
-
-def unwanted(config: Any) -> set[str]:
-    """Return which of our callbacks the Trainer's options leave out; a user's own progress bar replaces ours."""
-    left_out = set()
-    given = config.get("callbacks") or []
-    own_bar = any(isinstance(each, ProgressBar) for each in (given if isinstance(given, list) else [given]))
-    if config.get("enable_progress_bar") is False or own_bar:
-        left_out.add("step_bar")
-    if config.get("enable_checkpointing") is False:
-        left_out |= {"best_checkpoint", "last_checkpoint"}
-    return left_out
-
-
-def snake_case(name: str) -> str:
-    """ImageGrid becomes image_grid, GeneratorEMA generator_ema."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
-
-
-def run_name(config: Any) -> str:
-    """The last configuration file's name, or the model's."""
-    if config.get("config"):
-        return Path(str(config.config[-1])).stem
-    return str(config.model.class_path).rsplit(".", 1)[-1]

@@ -1,6 +1,10 @@
 """Which callbacks a run needs, and which of their hooks are worth a call at every update."""
 
+import re
+from typing import Any
+
 from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch.callbacks import ProgressBar
 
 import callbacks
 from callbacks.pictures import Pictures
@@ -28,3 +32,20 @@ def silence(callback: Callback) -> None:
     for hook in EVERY_UPDATE:
         if getattr(getattr(callback, hook), "__func__", None) is getattr(Callback, hook):
             setattr(callback, hook, None)
+
+
+def unwanted(config: Any) -> set[str]:
+    """Return which of our callbacks the Trainer's options leave out; a user's own progress bar replaces ours."""
+    left_out = set()
+    given = config.get("callbacks") or []
+    own_bar = any(isinstance(each, ProgressBar) for each in (given if isinstance(given, list) else [given]))
+    if config.get("enable_progress_bar") is False or own_bar:
+        left_out.add("step_bar")
+    if config.get("enable_checkpointing") is False:
+        left_out |= {"best_checkpoint", "last_checkpoint"}
+    return left_out
+
+
+def snake_case(name: str) -> str:
+    """ImageGrid becomes image_grid, GeneratorEMA generator_ema."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()

@@ -3,6 +3,7 @@
 import difflib
 import re
 import sys
+import textwrap
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
@@ -19,7 +20,14 @@ COMMANDS = {
 }
 SYNONYMS = {"train": "fit", "run": "fit", "eval": "test", "evaluate": "test", "score": "test", "sample": "predict"}
 SYNONYMS |= {"generate": "predict", "recipes": "list", "ls": "list", "val": "validate"}
-HELP = "-h", "--help"
+HELP = "-h", "--help", "help"
+
+# In messages: what was given, and what could have been. Lightning's and jsonargparse's forms are among them.
+GIVEN = re.compile(r"(?:got|is called|[Gg]ot value:|Given value:|no option|accelerator=|strategy=) ?'?([\w.-]+)")
+LISTED = re.compile(
+    r"(?:must be one of|give one of|the recipes are:|it takes:|[Aa]vailable names are:|choices:) ([\w, ]+)"
+    r"|Literal\[([^]]+)\]"
+)
 
 
 def answer(words: list[str]) -> bool:
@@ -29,7 +37,7 @@ def answer(words: list[str]) -> bool:
         fail(2, f"say what to do: {', '.join(others)} or {last}, e.g. ganzoo fit --config quickstart")
     if words[0] in HELP:
         print(overview())
-    elif words[0] == "--version":
+    elif words[0] in ("--version", "-V", "version"):
         print(f"ganzoo {own_version()}")
     elif words[0] not in COMMANDS:
         if words[0] in catalogue.names():
@@ -37,7 +45,7 @@ def answer(words: list[str]) -> bool:
         near = SYNONYMS.get(words[0]) or next(iter(difflib.get_close_matches(words[0], COMMANDS, 1)), None)
         hint = f"did you mean {near}? " if near else ""
         fail(2, f"no command is called {words[0]!r}: {hint}there are {', '.join(COMMANDS)}")
-    elif words[0] not in ("list", "scorer") and any(word in HELP for word in words):
+    elif words[0] not in ("list", "scorer") and any(word in HELP[:2] for word in words):
         print(screen(words[0]))
     elif words[0] not in ("list", "scorer") and len(words) > 1 and words[1] in catalogue.names():
         fail(2, f"{words[1]} is a recipe: did you mean ganzoo {words[0]} --config {words[1]}?")
@@ -98,20 +106,26 @@ def screen(command: str) -> str:
     ]
     lines = [f"usage: ganzoo {command} --config RECIPE [--option value ...]", "", COMMANDS[command], ""]
     width = max(len(option) for option, _ in rows) + 2
-    return "\n".join([*lines, *(f"  {option:{width}}{what}" for option, what in rows)])
+    for option, what in rows:
+        first, *others = textwrap.wrap(what, 104 - width)
+        lines += [f"  {option:{width}}{first}", *(f"  {'':{width}}{other}" for other in others)]
+    return "\n".join(lines)
 
 
 def meant(word: str, known: Iterable[str], form: str = "{}") -> str:
-    """Return `did you mean ...?` for the nearest of the known names, nothing where none is near.
+    """Return `did you mean ...?` for the nearest of the known names, nothing where none is near."""
+    near = nearest(word, known)
+    return f"did you mean {form.format(near)}?" if near else ""
 
-    Names are compared without case, dots and dashes; of an option, its last part may be enough.
-    """
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the nearest of the known names, compared without case, underscores and dashes; None if none is near."""
     plain: dict[str, str] = {}
     for name in known:
         plain.setdefault(simple(name), name)
     near = difflib.get_close_matches(simple(word), plain, 1, 0.66)
     near = near or [name for name in plain if len(word) > 2 and name.startswith(simple(word))]
-    return f"did you mean {form.format(plain[near[0]])}?" if near else ""
+    return plain[near[0]] if near else None
 
 
 def simple(name: str) -> str:
@@ -121,12 +135,11 @@ def simple(name: str) -> str:
 
 def with_suggestion(message: str) -> str:
     """Return a message that lists what could have been given, with the nearest of it to what was given."""
-    given = re.search(r"(?:got|is called|Got value:) '?([\w.-]+)", message)
-    listed = re.search(r"(?:must be one of|give one of|the recipes are:) ([\w, ]+)|Literal\[([^]]+)\]", message)
-    if not (given and listed):
+    given, listed = GIVEN.search(message), LISTED.findall(message)
+    if not (given and listed) or "did you mean" in message:
         return message
-    hint = meant(given[1], re.findall(r"\w+", listed[1] or listed[2]))
-    return f"{message}; {hint}" if hint and "did you mean" not in message else message
+    hint = meant(given[1], re.findall(r"[\w-]+", " ".join(a or b for a, b in listed)))
+    return f"{message}; {hint}" if hint else message
 
 
 def fail(status: int, message: str) -> NoReturn:

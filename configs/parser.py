@@ -2,16 +2,32 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Iterator
-from typing import NoReturn
+from types import ModuleType
+from typing import NoReturn, get_type_hints
 
+import lightning.pytorch.callbacks
 from lightning.pytorch.cli import LightningArgumentParser
 
 import datamodules
 import zoo
-from configs.messages import fail, meant, with_suggestion
+from configs import catalogue
+from configs.messages import fail, meant, nearest, with_suggestion
+from zoo.optimizers import OptimizerConfig
 
 IRRELEVANT = re.compile(r"^Expected a (<class 'NoneType'>|path)|^Does not validate against any")
+
+# Options as other programs call them.
+SHORT = {
+    "lr": "model.init_args.generator_optimizer.lr",
+    "learning_rate": "model.init_args.generator_optimizer.lr",
+    "steps": "trainer.max_steps",
+    "epochs": "trainer.max_epochs",
+    "seed": "seed_everything",
+    "gpus": "trainer.devices",
+    "resume": "ckpt_path",
+}
 
 
 class Parser(LightningArgumentParser):
@@ -34,16 +50,34 @@ class Parser(LightningArgumentParser):
 
     def suggestion(self, message: str) -> str:
         """Return what a mistyped option or name may have meant, as words; nothing where nothing is near."""
-        if found := re.search(r"unrecognized arguments: (--[\w.]+|\S+)", message):
-            word = found[1].lstrip("-")
-            if not found[1].startswith("-"):
-                return f"is {word} a recipe? ganzoo fit --config {word}"
-            return meant(word, self.options(), "--{}")
-        if found := re.search(r"Option '(\w+)' is not accepted", message):
-            return meant(found[1], self.arguments(message))
-        if found := re.search(r"(?:Expected a dot import path string: |has no attribute ')([\w.-]+)", message):
-            return meant(found[1].split(".")[-1], [*zoo.__all__, *datamodules.__all__])
+        if found := re.search(r"unrecognized arguments: (-*)([\w.-]+)", message):
+            return self.option_meant(found[2]) if found[1] else stray_meant(found[2])
+        if found := re.search(r"Option '([\w-]+)' is not accepted", message):
+            return meant(found[1], arguments(zoo, message) + arguments(datamodules, message))
+        if found := re.search(r"Subcommand '\w+' does not accept option '([\w.]+)'", message):
+            return self.option_meant(found[1])
+        if found := re.search(r"Group '([\w.]+)' does not accept option '(\w+)'", message):
+            return self.option_meant(f"{found[1]}.{found[2]}")
+        if found := re.search(r"Unexpected keys: {'(\w+)'", message):
+            return meant(found[1], get_type_hints(OptimizerConfig))
+        if found := re.search(r"(?:Expected a dot import path string: |class_path ')([\w.-]+)", message):
+            module, _, name = found[1].rpartition(".")
+            held = vars(sys.modules[module]) if module in sys.modules else {}
+            own = [name for name, each in held.items() if inspect.isclass(each)]
+            callbacks = lightning.pytorch.callbacks.__all__ if '"trainer.callbacks"' in message else ()
+            return meant(name, [*own, *callbacks, *zoo.__all__, *datamodules.__all__])
         return ""
+
+    def option_meant(self, word: str) -> str:
+        """Return which option is meant, by the whole of its name or by its last part."""
+        known = [*self.options(), *(f"data.init_args.{name}" for name in arguments(datamodules))]
+        known += [f"model.init_args.{name}" for name in arguments(zoo)]
+        if "." in word:
+            return meant(word, known, "--{}")
+        ends = {name.rpartition(".")[2]: name for name in reversed(known)}
+        ends |= SHORT | {name: name for name in known if "." not in name}
+        near = nearest(word, ends)
+        return f"did you mean --{ends[near]}?" if near else ""
 
     def options(self) -> Iterator[str]:
         """Give the names of all options, of all commands."""
@@ -52,11 +86,19 @@ class Parser(LightningArgumentParser):
             for action in parser._actions:
                 yield from (word[2:] for word in action.option_strings if word.startswith("--"))
 
-    def arguments(self, message: str) -> Iterator[str]:
-        """Give the arguments of all our classes, those of the class that a message names first."""
-        known = [getattr(module, name) for module in (zoo, datamodules) for name in module.__all__]
-        classes = [each for each in known if inspect.isclass(each)]
-        for each in sorted(classes, key=lambda each: each.__name__ not in message):
-            makers = [vars(cls)["__init__"] for cls in each.__mro__ if "__init__" in vars(cls) and cls is not object]
-            for maker in makers:
-                yield from inspect.signature(maker).parameters
+
+def stray_meant(word: str) -> str:
+    """Return what a word without an option may have meant: a recipe."""
+    near = nearest(word, catalogue.names())
+    return f"did you mean --config {near}?" if near else f"is {word} a recipe? ganzoo fit --config {word}"
+
+
+def arguments(module: ModuleType, message: str = "") -> list[str]:
+    """Return the arguments of all classes that one of our packages exports, those of a class in the message first."""
+    classes = [each for each in (getattr(module, name) for name in module.__all__) if inspect.isclass(each)]
+    found: list[str] = []
+    for each in sorted(classes, key=lambda each: each.__name__ not in message):
+        makers = [vars(cls)["__init__"] for cls in each.__mro__ if "__init__" in vars(cls) and cls is not object]
+        for maker in makers:
+            found += [name for name in inspect.signature(maker).parameters if name not in ("self", "args", "kwargs")]
+    return found

@@ -79,12 +79,12 @@ def statuses() -> Iterator[None]:
 
 def train_or_use(words: list[str]) -> None:
     """Parse the words and run."""
+    typed = list(words)
     try:
         words = configs.files_first(configs.recipes_to_paths(words))
         configs.check_classes(words)
     except ValueError as error:
         fail(2, f"--config: {error}")
-    RunConfig.words = list(words)
     ZooCLI(
         GAN,
         ImageDataModule,
@@ -98,7 +98,7 @@ def train_or_use(words: list[str]) -> None:
         args=words,
         parser_class=Parser,
         save_config_callback=RunConfig,
-        save_config_kwargs={"save_to_log_dir": False},
+        save_config_kwargs={"save_to_log_dir": False, "words": typed},
         seed_everything_default=0,
         auto_configure_optimizers=False,
         load_from_checkpoint_support=False,

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from datamodules.batches import Images, OrderedBatches, Sampling, ShuffledSteps, batch_loader
 from datamodules.fingerprint import arguments_of, checksum, differences
 from datamodules.splits import check_splits
+from zoo.inputs import Scaled
 from zoo.randomness import run_seed, seeded
 
 RESIDENT_BYTES = 2**30
@@ -195,4 +196,4 @@ class ImageDataModule(LightningDataModule):
             )
         dtype = self.trainer.lightning_module.dtype
         assert isinstance(dtype, torch.dtype)
-        return to_unit_range(images, dtype), batch.labels
+        return Scaled(to_unit_range(images, dtype), batch.labels)

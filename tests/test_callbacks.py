@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch import Callback
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.data import DataLoader, TensorDataset
 
 from callbacks import GeneratorEMA, Guard, ImageGrid, LastCheckpoint, SampleWriter, Scores, Speed, StepBar
 from callbacks.image_grid import grid_picture, to_bytes
@@ -171,6 +172,15 @@ def test_predict_writes_a_line_for_each_point(tmp_path):
     assert file.name == "points.csv"
     assert rows[:, 0].tolist() == list(range(6))
     assert (rows[:, 1:].astype(np.float32) == points.flatten(1).numpy()).all()
+
+
+@pytest.mark.parametrize("pack", [lambda latents: latents, TensorDataset], ids=["latents", "tuples"])
+def test_samples_of_latents_are_numbered_as_they_come(pack, tmp_path):
+    latents = torch.randn(7, 4)
+    images = torch.cat(trainer(tmp_path, SampleWriter()).predict(small(), DataLoader(pack(latents), batch_size=3)))
+    names = sorted(path.name for path in (tmp_path / "predictions").glob("0*.png"))
+    assert names == [f"{number:05d}.png" for number in range(7)]
+    assert np.array_equal(pixels(tmp_path / "predictions" / "00005.png"), to_bytes(images[5, 0]).numpy())
 
 
 def test_predictions_follow_the_seed_and_replace_earlier_ones(run):

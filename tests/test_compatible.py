@@ -8,21 +8,19 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 
-import cli
-from callbacks import Scores
+from callbacks import LastCheckpoint, Scores
 from command_line import error
-from small_runs import digits, small, trainer
+from small_runs import Memory, digits, small, trainer
 from zoo import compatible
 
-WORKS, OURS = "works", "the command line gives it"
-# What a value of each option does; `None` is for those that need another machine or that the command line sets.
+# Values of each option that work; the command line gives plugins and callbacks itself.
 OPTIONS = {
     "accelerator": ["cpu"], "devices": ["1"], "num_nodes": ["1"], "precision": ["bf16-mixed", "64-true"],
     "strategy": ["auto", "ddp_find_unused_parameters_true"], "logger": ["false", "true"],
     "callbacks": [], "plugins": [], "default_root_dir": ["elsewhere"],
     "fast_dev_run": ["true", "2"], "max_epochs": ["1"], "min_epochs": ["1"], "max_steps": ["2"], "min_steps": ["2"],
     "max_time": ["00:00:01:00"], "limit_train_batches": ["2", "0.1"], "limit_val_batches": ["1"],
-    "limit_test_batches": ["1"], "limit_predict_batches": ["1"], "val_check_interval": ["2"],
+    "limit_test_batches": ["1"], "limit_predict_batches": ["1"], "val_check_interval": ["2", "00:00:00:01"],
     "check_val_every_n_epoch": ["1"], "num_sanity_val_steps": ["1"], "log_every_n_steps": ["0", "3"],
     "enable_checkpointing": ["false"], "enable_progress_bar": ["false"], "enable_model_summary": ["true"],
     "deterministic": ["true", "warn"], "benchmark": ["true"], "inference_mode": ["false"],
@@ -44,6 +42,9 @@ OTHER_VALUES = [
     ("strategy", "ddp_spawn", "--trainer.devices 2"),
     ("strategy", "ddp_notebook", "--trainer.devices 2"),
     ("precision", "transformer-engine", "bf16-mixed"),
+    ("max_steps", "0", "nothing would be trained"),
+    ("limit_train_batches", "0", "nothing would be trained"),
+    ("min_steps", "9", "above max_steps 4"),
 ]
 # Arguments of the callbacks that work; those in compatible.CALLBACKS are refused.
 CALLBACKS = {
@@ -97,20 +98,40 @@ def test_a_callback_that_does_not_fit_is_refused(name, tiny, tmp_path, monkeypat
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_python_is_told_the_same(tmp_path):
-    scheduler = lightning_callbacks.GradientAccumulationScheduler({0: 2})
-    cases = [({}, [scheduler]), ({"gradient_clip_val": 1.0}, []), ({"overfit_batches": 1}, [])]
-    cases += [({"min_steps": 9}, []), ({"limit_train_batches": 0}, [])]
-    for kwargs, callbacks in cases:
-        with pytest.raises(compatible.MisconfigurationException, match=r"fit a GAN|above max_steps|nothing would"):
-            trainer(tmp_path, *callbacks, **kwargs).fit(small(), digits())
+@pytest.mark.parametrize(
+    ("options", "callbacks"),
+    [
+        ({}, [lightning_callbacks.GradientAccumulationScheduler({0: 2})]),
+        ({}, [lightning_callbacks.SpikeDetection()]),
+        ({}, [lightning_callbacks.OnExceptionCheckpoint("here"), LastCheckpoint()]),
+        ({"gradient_clip_val": 1.0}, []),
+        ({"overfit_batches": 1}, []),
+        ({"min_steps": 9}, []),
+        ({"limit_train_batches": 0}, []),
+        ({"steps": 0}, []),
+    ],
+    ids=["accumulation", "spikes", "on exception", "clipping", "overfit", "min_steps", "no batches", "no steps"],
+)
+def test_python_is_told_the_same(options, callbacks, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(compatible.MisconfigurationException, match=r"fit a GAN|above max_steps|nothing would"):
+        trainer(tmp_path, *callbacks, **options).fit(small(), digits())
+
+
+@pytest.mark.filterwarnings("ignore:When using the `ThroughputMonitor`")
+def test_throughput_is_measured(tmp_path):
+    memory = Memory()
+    watch = lightning_callbacks.ThroughputMonitor(batch_size_fn=lambda batch: len(batch[0]), window_size=2)
+    trainer(tmp_path, watch, logger=memory, steps=6, log_every_n_steps=1).fit(small(), digits())
+    logged = memory.values("train|samples_per_sec") or memory.values("train/device/samples_per_sec")
+    assert any("samples" in name for _, values in memory.logged for name in values), logged
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("option", "value"), [(name, value) for name, values in OPTIONS.items() for value in values])
 @pytest.mark.filterwarnings("ignore")
 def test_an_option_that_fits_works(option, value, run):
-    run("fit", f"--trainer.{option}={value}")
+    assert "ended at step" in (run("fit", f"--trainer.{option}={value}") / "log.txt").read_text()
 
 
 @pytest.mark.parametrize("name", [name for name, arguments in CALLBACKS.items() if arguments is not None])
@@ -165,8 +186,3 @@ def test_a_score_that_is_nan_when_it_is_due_still_stops(tmp_path):
     player = trainer(tmp_path, Nothing(scorer=None), EarlyStopping("val/fid"), steps=8, **intervals)
     player.fit(small(), digits())
     assert player.global_step == 2
-
-
-def test_the_command_line_stands(tiny, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    cli.main(["fit", "--config=tiny.yaml", "--trainer.max_steps=2"])

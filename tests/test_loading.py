@@ -1,5 +1,7 @@
 """From a checkpoint to images, in as few words as people expect."""
 
+import gc
+
 import pytest
 import torch
 
@@ -99,3 +101,13 @@ def test_a_loaded_model_trains_on_in_training_mode(tmp_path):
     fit(loaded, tmp_path, 1)
     assert all(part.training for part in loaded.generator.modules())
     assert any(not torch.equal(*pair) for pair in zip(before, loaded.generator.buffers(), strict=True))
+
+
+def test_two_classes_of_one_name_are_told_apart(tmp_path):
+    own = type("WGAN", (zoo.WGAN,), {"__module__": "mine"})
+    path, _ = saved(zoo.WGAN, tmp_path)
+    with pytest.raises(CheckpointError, match=r"is in zoo\.wgan and mine: call WGAN\.load_from_checkpoint"):
+        zoo.load(path)
+    assert type(own.load_from_checkpoint(path)) is own
+    del own
+    gc.collect()

@@ -1,11 +1,13 @@
 """Sample k is a function of (seed, k): whatever the batch size, the order and the number of processes."""
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
+from datamodules import DigitsDataModule
 from small_models import MARKS, SEED, SHAPE, build, every_model, loader, trainer
 from zoo.errors import BatchError
 from zoo.networks.toy import ToyEnsembleGenerator, ToyMoEGenerator
@@ -17,7 +19,7 @@ pytestmark = MARKS
 MIXTURES = [{"sampling": "random"}, {"sampling": "stratified"}, {"sampling": "fixed"}, {"noise": "uniform"}]
 
 
-def same(one, other):
+def assert_same(one, other):
     assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
@@ -36,9 +38,11 @@ def test_the_image_of_a_number_depends_on_nothing_else(sampler):
     with torch.no_grad():
         whole = sampler.numbered(torch.arange(150), 3)
         order = torch.randperm(150)
-        same(sampler.numbered(order, 3), whole[order])
-        same(torch.cat([sampler.numbered(part, 3) for part in torch.arange(150).split(7)]), whole)
-        same(torch.cat([sampler.numbered(torch.tensor([k]), 3) for k in (0, 63, 64, 149)]), whole[[0, 63, 64, 149]])
+        assert_same(sampler.numbered(order, 3), whole[order])
+        assert_same(torch.cat([sampler.numbered(part, 3) for part in torch.arange(150).split(7)]), whole)
+        assert_same(
+            torch.cat([sampler.numbered(torch.tensor([k]), 3) for k in (0, 63, 64, 149)]), whole[[0, 63, 64, 149]]
+        )
         assert not torch.allclose(sampler.numbered(torch.arange(150), 4), whole)
         assert len(whole.flatten(1).unique(dim=0)) == 150
         assert sampler.numbered(torch.arange(0), 3).shape == whole[:0].shape
@@ -56,10 +60,10 @@ def test_few_samples_come_from_all_experts():
     sampler = Sampler(Normal(2), ToyMoEGenerator(2, (2, 1, 1), experts=10))
     rows = []
     sampler.generator.register_forward_hook(lambda module, args, images: rows.append(len(args[0])))
-    images = sampler(4, torch.Generator().manual_seed(0))
-    full = sampler(10, torch.Generator().manual_seed(0))
-    assert rows == [10, 10]
-    assert torch.equal(images, full[[0, 2, 5, 7]])
+    few, full, more, most = (sampler(n, torch.Generator().manual_seed(0)) for n in (4, 10, 14, 20))
+    assert rows == [10, 10, 20, 20]
+    assert torch.equal(few, full[[0, 2, 5, 7]])
+    assert torch.equal(more, most[[*range(10), 10, 12, 15, 17]]), "each expert once, then an even choice"
 
 
 @pytest.mark.parametrize("network", ["toy_moe", "toy_ensemble"])
@@ -95,8 +99,8 @@ def test_validation_and_test_draw_the_same_samples_in_batches_of_any_size(cls, t
         trainer(tmp_path).test(model, data, verbose=False)
     for batches in drawn:
         both = torch.cat(batches)
-        same(both[:12], both[12:])
-        same(both, torch.cat(drawn[0]))
+        assert_same(both[:12], both[12:])
+        assert_same(both, torch.cat(drawn[0]))
 
 
 @every_model
@@ -105,7 +109,7 @@ def test_prediction_is_of_the_latents_it_is_given(cls, tmp_path):
     for data in (DataLoader(latents, batch_size=16), DataLoader(TensorDataset(latents), batch_size=64)):
         images = torch.cat(trainer(tmp_path).predict(model, data))
         assert images.shape == (64, *SHAPE)
-        same(images, model(latents).detach())
+        assert_same(images, model(latents).detach())
 
 
 def test_prediction_by_numbers_does_not_depend_on_the_batch_size(tmp_path):
@@ -113,14 +117,14 @@ def test_prediction_by_numbers_does_not_depend_on_the_batch_size(tmp_path):
     one, other = (
         torch.cat(trainer(tmp_path).predict(model, DataLoader(torch.arange(20), batch_size=size))) for size in (20, 3)
     )
-    same(one, other)
-    same(one, model.sampler.eval().numbered(torch.arange(20), SEED).detach())
+    assert_same(one, other)
+    assert_same(one, model.sampler.eval().numbered(torch.arange(20), SEED).detach())
 
 
 @pytest.mark.parametrize(
     "batch",
-    [torch.rand(4, *SHAPE), torch.rand(4, 9), {"z": torch.rand(4, 3)}, torch.rand(4).double()],
-    ids=["images", "longer latents", "dictionary", "numbers that are none"],
+    [torch.rand(4, *SHAPE), torch.rand(4, 9), {"z": torch.rand(4, 3)}, torch.rand(4).double(), torch.tensor([1, -1])],
+    ids=["images", "longer latents", "dictionary", "numbers that are none", "a number below 0"],
 )
 def test_anything_else_is_refused(batch, tmp_path):
     with pytest.raises(BatchError, match=r"predict takes latents, float \[N, 3\], or numbers of samples"):
@@ -166,15 +170,36 @@ def test_a_batch_that_is_a_dictionary_is_one_clear_line(stage, tmp_path):
 def test_what_is_a_little_beyond_or_nearly_all_bright_is_honest(tmp_path):
     points = torch.randn(16, *SHAPE) * 0.4
     bright = torch.ones(16, *SHAPE).index_fill(0, torch.tensor([3]), -0.01)
-    for images in (points, bright):
-        trainer(tmp_path, max_steps=1).fit(build(zoo.GAN), DataLoader(TensorDataset(images), batch_size=16))
+    few = torch.rand(3, *SHAPE)  # 48 numbers, of which none needs to be below 0
+    for images in (points, bright, few):
+        player = trainer(tmp_path, max_steps=1)
+        player.fit(build(zoo.GAN), DataLoader(TensorDataset(images), batch_size=16))
+        assert player.global_step == 1
 
 
-@pytest.mark.parametrize(("size", "options"), [(1, {}), (2, {"accumulate": 2})])
-def test_batch_norm_on_one_image_is_one_clear_line(size, options, tmp_path):
+@pytest.mark.parametrize(("count", "size", "options"), [(4, 1, {}), (4, 2, {"accumulate": 2}), (5, 4, {})])
+def test_batch_norm_on_one_image_is_one_clear_line(count, size, options, tmp_path):
+    """Also where the last batch alone is one image."""
     model = build(zoo.GAN, generator_options={"hidden": [8, 8], "norm": "batch"}, **options)
+    data = DataLoader(TensorDataset(torch.rand(count, *SHAPE) - 0.5), batch_size=size)
     with pytest.raises(BatchError, match="batch norm needs at least 2 images at a time"):
-        trainer(tmp_path, max_steps=1).fit(model, loader(model, n=size))
+        trainer(tmp_path, max_steps=9).fit(model, data)
+
+
+def test_one_loader_at_a_time(tmp_path):
+    model = build(zoo.GAN)
+    with pytest.raises(BatchError, match="one loader"):
+        trainer(tmp_path, limit_val_batches=1).validate(model, [loader(model), loader(model)])
+
+
+def test_a_loader_is_judged_by_itself_and_not_by_data_of_an_earlier_call(tmp_path):
+    """The trainer keeps the data module that it was given first."""
+    data = DigitsDataModule(batch_size=4)
+    model = build(zoo.GAN, image_shape=data.image_shape)
+    player = trainer(tmp_path, max_steps=1, limit_val_batches=1)
+    player.fit(model, data)
+    with pytest.raises(BatchError, match=r"scale images in \[0, 1\]"):
+        player.validate(model, DataLoader(TensorDataset(torch.rand(8, *data.image_shape)), batch_size=8))
 
 
 # -- ordinary Python --
@@ -192,5 +217,11 @@ def test_a_model_is_a_function_of_latents(cls):
         assert torch.equal(images, model.averaged.module.generator.eval()(latents)), "the average, in inference mode"
     assert model(latents.requires_grad_()).sum().backward() is None
     assert latents.grad is not None, "to look for the latents of a picture"
-    with pytest.raises(TypeError, match=r"for latents|latents: model\(latents\)"):
+    with pytest.raises(TypeError, match=r"got a Tensor; of latents: model\(latents\)"):
         model.sample(latents)
+    with pytest.raises(TypeError, match="got -1"):
+        model.sample(-1)
+    assert len(model.sample(np.int64(3))) == 3
+    for wrong in (torch.randn(5, 4), images, 5):
+        with pytest.raises(BatchError, match=r"float \[N, 3\], got"):
+            model(wrong)

@@ -239,3 +239,23 @@ def test_the_first_rank_gone_ends_the_others(tmp_path):
     os.kill(run.pid, signal.SIGKILL)
     log = ended(run, tmp_path)[1]
     assert f"rank 0, process {run.pid}, is gone" in log
+
+
+@pytest.mark.slow
+@pytest.mark.ddp
+def test_a_first_rank_that_is_stopped_ends_the_others(tmp_path):
+    """The ranks meet in a store that lies in it, and stands still with it."""
+    run = start(tmp_path, GANZOO_RANK_TIMEOUT="10")
+    wait_for_steps(run, tmp_path)
+    (rank,) = children(run)
+    os.kill(run.pid, signal.SIGSTOP)
+    deadline = time.monotonic() + 40
+    while "rank 0, " not in (log := (tmp_path / "log").read_text()):
+        assert time.monotonic() < deadline, log[-2000:]
+        time.sleep(0.2)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    while is_rank(rank):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "Traceback" not in log

@@ -31,10 +31,7 @@ CALLBACKS = {
 #: Options of the Trainer, the values of them that are refused, and what to do instead.
 OPTIONS: dict[str, tuple[Any, str]] = {
     "accumulate_grad_batches": (lambda n: n != 1, "--model.init_args.accumulate cuts a batch, for both players"),
-    "gradient_clip_val": (
-        bool,
-        "no gradients are clipped here: lower a rate, or take WGAN-GP",
-    ),
+    "gradient_clip_val": (bool, "no gradients are clipped here: lower a rate, or take WGAN-GP"),
     "gradient_clip_algorithm": (bool, "no gradients are clipped here: lower a rate, or take WGAN-GP"),
     "overfit_batches": (bool, "to train on few images give few: --trainer.limit_train_batches, or a folder of them"),
     "model_registry": (bool, "checkpoints are files here: --ckpt_path"),
@@ -53,7 +50,9 @@ def check_options(options: dict[str, Any]) -> None:
             raise MisconfigurationException(f"trainer.{name} {value} does not fit a GAN: {advice}")
     strategy = options.get("strategy")
     if isinstance(strategy, str) and strategy not in STRATEGIES:
-        raise MisconfigurationException(f"trainer.strategy {strategy} does not fit a GAN: {OTHER_STRATEGY}")
+        raise MisconfigurationException(
+            f"trainer.strategy must be one of {', '.join(STRATEGIES)}; got {strategy!r}: {OTHER_STRATEGY}"
+        )
     if str(options.get("precision")).startswith("transformer-engine"):
         raise MisconfigurationException(
             "trainer.precision: give 32-true, bf16-mixed or 16-mixed; there are no transformers"
@@ -90,5 +89,6 @@ def check_steps(trainer: Trainer) -> None:
     """Raise MisconfigurationException for a number of steps that cannot be."""
     if 0 <= trainer.max_steps < (trainer.min_steps or 0):
         raise MisconfigurationException(f"trainer.min_steps {trainer.min_steps} is above max_steps {trainer.max_steps}")
-    if trainer.limit_train_batches == 0:
-        raise MisconfigurationException("trainer.limit_train_batches 0: nothing would be trained")
+    for name in ("limit_train_batches", "max_steps"):
+        if getattr(trainer, name) == 0:
+            raise MisconfigurationException(f"trainer.{name} 0: nothing would be trained")

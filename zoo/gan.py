@@ -145,15 +145,16 @@ class GAN(AdversarialLoop):
         return on_real, on_fake
 
     def configure_callbacks(self) -> list[Callback]:
-        """Add none. Lightning asks this first: refuse a Trainer that cannot train two players, and get ready to train.
-
-        A model that was loaded is in evaluation mode, in which Lightning would leave it.
-        """
+        """Add none: Lightning asks this first, so that a Trainer that cannot train two players is refused here."""
         if self.trainer.state.fn == TrainerFn.FITTING:
             check_trainer(self.trainer)
-            if not self.training:
-                self.train()
         return []
+
+    def on_fit_start(self) -> None:
+        """Look at the first batch of every fit; leave the evaluation mode in which a model is loaded."""
+        self.is_first_batch = True
+        if not self.training:  # Lightning would train it so
+            self.train()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the model's name, so that no other is built from it, who moves next, and what the data is."""
@@ -162,9 +163,8 @@ class GAN(AdversarialLoop):
         trainer = self._trainer
         if trainer is not None:
             reopen_epoch(checkpoint, trainer.num_training_batches)
-        data = getattr(trainer, "datamodule", None)
-        if data is not None and hasattr(data, "fingerprint"):
-            checkpoint["data"] = data.fingerprint()
+            if self.is_scaled:
+                checkpoint["data"] = trainer.datamodule.fingerprint()  # type: ignore[attr-defined]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Check all that a checkpoint holds, then take over how long the weights were trained and who moves next."""

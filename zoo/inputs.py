@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from zoo.loop import AdversarialLoop
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
+
+
+class Scaled(NamedTuple):
+    """A batch whose images need no look at their range: a data module of ours has scaled them from bytes.
+
+    A trainer keeps the data module of an earlier call, so that it cannot be asked whose the images of this one are.
+    """
+
+    images: Tensor
+    labels: Tensor
+
 
 #: Points around the unit square are honest; bytes, and pixels normalised by a mean and a deviation, go further.
 FURTHEST = 2.0
@@ -66,28 +77,36 @@ def check_range(images: Tensor) -> None:
         )
 
 
-def check_first_batch(model: "AdversarialLoop", images: Tensor, at_once: int) -> None:
-    """Raise BatchError where training could not begin with the first batch, or would go wrong without a word.
-
-    Args:
-        model: that is to be trained.
-        images: of a training step.
-        at_once: how many of them go through the networks at once.
-    """
-    if model.is_foreign:
-        check_range(images)
-    norms = [part for network in (model.generator, model.critic) for part in network.modules()]
-    # over positions too, a batch norm of images has something to divide by
-    if at_once == 1 and any(isinstance(part, nn.BatchNorm1d) for part in norms):
-        raise BatchError(
-            f"batch norm needs at least 2 images at a time: a batch of {len(images)} for critic_steps="
-            f"{model.critic_steps} and accumulate={model.accumulate} leaves 1; raise batch_size or lower accumulate"
-        )
+def warn_of_places(model: "AdversarialLoop", at_once: int) -> None:
+    """Warn where a generator's experts would not learn alike from so many images at a time."""
     if at_once % (places := model.sampler.places):
         log.warning(
             "this generator has an expert for each of %d places in a batch: of %d images at a time, not all experts "
             "learn alike; let batch_size be a multiple of %d", places, at_once, places
         )  # fmt: skip
+
+
+def check_batch_norm(model: "AdversarialLoop", images: Tensor) -> None:
+    """Raise BatchError where one image at a time is to go through a batch norm without positions to divide by."""
+    if any(isinstance(part, nn.BatchNorm1d) for player in (model.generator, model.critic) for part in player.modules()):
+        raise BatchError(
+            f"batch norm needs at least 2 images at a time: a batch of {len(images)} for critic_steps="
+            f"{model.critic_steps} and accumulate={model.accumulate} leaves 1; change batch_size, lower accumulate, or "
+            "let the loader drop its last batch"
+        )
+
+
+def check_latents(latents: Any, latent_dim: int) -> None:
+    """Raise BatchError unless these are latents, float [N, latent_dim]."""
+    if not (isinstance(latents, Tensor) and latents.is_floating_point() and latents.shape[1:] == (latent_dim,)):
+        raise BatchError(
+            f"a model takes latents, float [N, {latent_dim}], got {described(latents)}; how many: sample(n)"
+        )
+
+
+def described(value: Any) -> str:
+    """Return what a value is, in a few words."""
+    return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
 
 
 def latents_of(batch: Any, latent_dim: int) -> Tensor:
@@ -96,7 +115,9 @@ def latents_of(batch: Any, latent_dim: int) -> Tensor:
     if isinstance(given, Tensor):
         if given.is_floating_point() and given.dim() == 2 and given.shape[1] == latent_dim:
             return given
-        if given.dim() == 1 and given.dtype in (torch.int32, torch.int64):
+        if given.dim() == 1 and given.dtype in (torch.int32, torch.int64) and not (given < 0).any():
             return given
-    found = f"{given.dtype} {tuple(given.shape)}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
-    raise BatchError(f"predict takes latents, float [N, {latent_dim}], or numbers of samples, int64 [N]; got {found}")
+    raise BatchError(
+        f"predict takes latents, float [N, {latent_dim}], or numbers of samples, int64 [N], at least 0; "
+        f"got {described(given)}"
+    )

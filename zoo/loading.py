@@ -26,10 +26,15 @@ def load(path: str | Path) -> GAN:
     """
     saved = read_file(Path(path))
     check_top(saved, str(path))
-    name, known = saved["model_class"], {cls.__name__: cls for cls in classes(GAN)}
-    if name not in known:
-        raise CheckpointError(f"{path} is of a {name}, which is none of {', '.join(known)}: import its module first")
-    return built(known[name], saved, str(path))
+    name, known = saved["model_class"], list(classes(GAN))
+    named = [cls for cls in known if cls.__name__ == name]
+    if not named:
+        others = ", ".join(cls.__name__ for cls in known)
+        raise CheckpointError(f"{path} is of a {name}, which is none of {others}: import its module first")
+    if len(named) > 1:
+        modules = " and ".join(cls.__module__ for cls in named)
+        raise CheckpointError(f"{path} is of a {name}, which is in {modules}: call {name}.load_from_checkpoint of one")
+    return built(named[0], saved, str(path))
 
 
 def built(cls: type[GAN], saved: dict[str, Any], name: str, **changed: Any) -> GAN:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zoo.compiled import Graphs
 from zoo.errors import BatchError
-from zoo.inputs import check_first_batch, check_images, images_of
+from zoo.inputs import Scaled, check_batch_norm, check_images, check_range, images_of, warn_of_places
 from zoo.optimizers import decayed
 from zoo.randomness import run_seed, seed_draws
 from zoo.recording import RecordingModule
@@ -45,7 +45,7 @@ class AdversarialLoop(RecordingModule):
         super().__init__()
         self.automatic_optimization = False
         self.compiled: Graphs | None = None
-        self.is_first_batch = True
+        self.is_first_batch, self.is_scaled = True, False  # is_scaled: a data module of ours gives the images
 
     @abstractmethod
     def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
@@ -121,13 +121,13 @@ class AdversarialLoop(RecordingModule):
             )
         check_images(images, self.image_shape, self.dtype)  # type: ignore[arg-type]
         if self.is_first_batch:
-            self.is_first_batch = False
-            check_first_batch(self, images, len(images) // portions)
+            self.is_first_batch, self.is_scaled = False, isinstance(batch, Scaled)
+            if not self.is_scaled:
+                check_range(images)
+            warn_of_places(self, len(images) // portions)
+        if len(images) == portions:
+            check_batch_norm(self, images)
         return images.chunk(self.critic_steps)
-
-    def on_train_start(self) -> None:
-        """Look at the first batch of every fit."""
-        self.is_first_batch = True
 
     def move_critic(self, real: Tensor, counted: bool) -> None:
         """One critic update; the generator's graph is not even built."""

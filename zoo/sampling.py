@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from zoo.average import MovingAverage
-from zoo.inputs import check_images, check_range, images_of, latents_of
+from zoo.errors import BatchError
+from zoo.inputs import Scaled, check_images, check_latents, check_range, images_of, latents_of
 from zoo.priors import Prior
 from zoo.randomness import run_seed, seeded
 
@@ -49,9 +51,13 @@ class Sampler(nn.Module):
 
     def forward(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """N images; their latents are drawn from `generator`, or from torch's own without one."""
-        full = n + -n % self.places
+        rest = n % self.places
+        full = n - rest + self.places * bool(rest)
         images: Tensor = self.generator(self.prior(full, generator))
-        return images if n == full else images[torch.arange(n, device=images.device) * full // max(n, 1)]
+        if not rest:
+            return images
+        last = torch.arange(rest, device=images.device) * self.places // rest  # of the experts' last turn
+        return torch.cat([images[: n - rest], images[n - rest + last]])
 
     def numbered(self, numbers: Tensor, seed: int) -> Tensor:
         """Images [N, C, H, W], each a function of (seed, its number), whatever else is in the batch.
@@ -106,8 +112,9 @@ class GenerativeModule(LightningModule):
     def forward(self, latents: Tensor) -> Tensor:
         """Latents [N, D] to images [N, C, H, W] in [-1, 1], float32, in inference mode; gradients flow.
 
-        By the averaged generator where there is one.
+        By the averaged generator where there is one. Raises BatchError for anything else.
         """
+        check_latents(latents, self.prior.dim)
         generator = self.trained_sampler.generator
         with evaluating(generator):
             images: Tensor = generator(latents)
@@ -119,10 +126,9 @@ class GenerativeModule(LightningModule):
 
         By the averaged generator where there is one. Raises TypeError for latents: the model itself takes those.
         """
-        if not isinstance(n, int):
-            raise TypeError(
-                f"sample takes how many images to make, not a {type(n).__name__}; for latents: model(latents)"
-            )
+        if not isinstance(n, int | np.integer) or n < 0:
+            found = n if isinstance(n, int | np.integer) else f"a {type(n).__name__}"
+            raise TypeError(f"sample takes how many images to make, got {found}; of latents: model(latents)")
         sampler = self.trained_sampler
         with evaluating(sampler):
             images: Tensor = sampler(int(n), generator)
@@ -143,11 +149,13 @@ class GenerativeModule(LightningModule):
         self.looked_at = first + count
         return self.global_rank + self.trainer.world_size * torch.arange(first, first + count)
 
-    def validation_step(self, batch: Any, batch_idx: int) -> Tensor:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """One fake for each held-out image, [N, C, H, W], from latents that are the same in every validation."""
+        if dataloader_idx:
+            raise BatchError("a model is validated and tested on one loader: give one, or call validate for each")
         real = images_of(batch)
         check_images(real, self.image_shape, self.dtype)  # type: ignore[arg-type]
-        if batch_idx == 0 and self.is_foreign:
+        if batch_idx == 0 and not isinstance(batch, Scaled):
             check_range(real)
         fake = self.numbered(self.numbers(batch_idx, len(real)))
         gap = self.critic(real).mean() - self.critic(fake.to(real.dtype)).mean()
@@ -158,11 +166,6 @@ class GenerativeModule(LightningModule):
         return fake
 
     test_step = validation_step
-
-    @property
-    def is_foreign(self) -> bool:
-        """Whether batches come from loaders that promise nothing of their range; our data modules scale bytes."""
-        return not hasattr(getattr(self.trainer, "datamodule", None), "fingerprint")
 
     def on_validation_end(self) -> None:
         """Takes the x of the validation's scores back, so that it never names a later checkpoint."""

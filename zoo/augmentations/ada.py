@@ -26,7 +26,6 @@ class ADA(nn.Module):
     """
 
     is_random = True
-    copied_buffers = ("p", "r", "observed", "recent", "steps")
     p: Tensor
     r: Tensor
     observed: Tensor

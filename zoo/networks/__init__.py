@@ -25,7 +25,7 @@ from zoo.networks.toy import (
     ToyMoEGenerator,
     ToyPlusGenerator,
 )
-from zoo.networks.traits import copied_buffers, says
+from zoo.networks.traits import says
 
 
 class Pair(NamedTuple):
@@ -91,4 +91,4 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters()) + sum(2 * part.num_features for part in keras)
 
 
-__all__ = ["NETWORKS", "Pair", "build", "copied_buffers", "count_parameters", "is_random", "mixes_samples"]
+__all__ = ["NETWORKS", "Pair", "build", "count_parameters", "is_random", "mixes_samples"]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from zoo.networks.conditional_norm import ConditionalBatchNorm2d
+from zoo.networks.projection import ProjectionCritic, require_labels
 from zoo.networks.spectral_norm import SpectralConv2d, SpectralEmbedding, SpectralLinear
 
 EPS = 2e-5  # of Chainer's batch norm
@@ -121,7 +122,7 @@ class DownBlock(nn.Module):
         return output
 
 
-class ResNetCritic(nn.Module):
+class ResNetCritic(ProjectionCritic):
     """Four blocks, two of which halve the sides, ReLU, the sum over pixels, linear; spectral norm in every layer.
 
     Args:
@@ -150,21 +151,6 @@ class ResNetCritic(nn.Module):
     def features(self, images: Tensor) -> Tensor:
         """Images [N, C, H, W] to features [N, num_features]."""
         return relu(self.blocks(images)).sum((2, 3))
-
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Images [N, C, H, W] and labels [N] to outputs [N]; without classes labels are not looked at."""
-        require_labels(self.num_classes, labels)
-        features = self.features(images)
-        outputs: Tensor = self.output(features).squeeze(1)
-        if self.embedding is not None:
-            outputs = outputs + (self.embedding(labels) * features).sum(1)
-        return outputs
-
-
-def require_labels(num_classes: int | None, labels: Tensor | None) -> None:
-    """Raise a ValueError if a conditional network is called without labels."""
-    if num_classes is not None and labels is None:
-        raise ValueError(f"a network with num_classes={num_classes} needs labels")
 
 
 def initialise_(network: nn.Module) -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from zoo.networks.resnet import require_labels
+from zoo.networks.projection import ProjectionCritic, require_labels
 
 
 class SmallConvGenerator(nn.Module):
@@ -64,7 +64,7 @@ class SmallConvGenerator(nn.Module):
         return images
 
 
-class SmallConvCritic(nn.Module):
+class SmallConvCritic(ProjectionCritic):
     """Convolutions 4x4 at stride 2, twice, then 3x3; leaky ReLU 0.2 after each; linear. No norm: any penalty fits.
 
     Args:
@@ -100,12 +100,3 @@ class SmallConvCritic(nn.Module):
         """Images [N, C, H, W] to features [N, num_features]."""
         features: Tensor = self.body(images)
         return features
-
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Images [N, C, H, W] and labels [N] to outputs [N]; without classes labels are not looked at."""
-        require_labels(self.num_classes, labels)
-        features = self.features(images)
-        outputs: Tensor = self.output(features).squeeze(1)
-        if self.embedding is not None:
-            outputs = outputs + (self.embedding(labels) * features).sum(1)
-        return outputs

@@ -19,7 +19,6 @@ class SpectralNorm:
     The rows are the outputs, or an embedding's entries. sigma = v W^T u^T carries the gradient to W; u and v do not.
     """
 
-    copied_buffers = ("u",)
     weight: Tensor
     u: Tensor
     training: bool

@@ -1,0 +1,56 @@
+"""Where a run's values go: loggers by name, all at home in the run's folder."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+import callbacks
+
+
+def build_loggers(kinds: Sequence[str], run_dir: Path, command: str, checkpoint: Path | None) -> list[Logger]:
+    """Return the chosen loggers; those of other commands lie beside fit's.
+
+    Args:
+        kinds: some of csv, tensorboard, wandb. At Weights & Biases, what the environment says wins.
+        run_dir: of the run.
+        command: fit, test, ...
+        checkpoint: that a fit goes on from.
+    """
+    folder = run_dir if command == "fit" else run_dir / command
+    made: dict[str, Any] = {
+        "csv": lambda: CSVLogger(str(folder), name="", version=""),
+        "tensorboard": lambda: TensorBoardLogger(str(folder), name="", version="tensorboard"),
+        "wandb": lambda: callbacks.WeightsAndBiases(
+            str(folder),
+            name=os.environ.get("WANDB_NAME") or f"{run_dir.parent.name}-{run_dir.name}",
+            job_type=os.environ.get("WANDB_JOB_TYPE") or command,
+            id=dashboard_id(run_dir, checkpoint) if command == "fit" else None,
+            resume="allow",
+        ),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    return [made[kind]() for kind in sorted(kinds)]
+
+
+def dashboard_id(run_dir: Path, checkpoint: Path | None) -> str:
+    """Return what a run is called at Weights & Biases: $WANDB_RUN_ID, else as the run that it goes on from, else anew.
+
+    Kept in `wandb_id.txt` in the run's folder.
+    """
+    name = "wandb_id.txt"
+    before = checkpoint.parent.parent / name if checkpoint else None
+    kept = before.read_text().strip() if before and before.is_file() else uuid4().hex[:8]
+    made = os.environ.get("WANDB_RUN_ID") or kept
+    write_once(run_dir / name, f"{made}\n")
+    return made
+
+
+@rank_zero_only
+def write_once(path: Path, text: str) -> None:
+    """Writes; other ranks' words are not asked for."""
+    path.write_text(text)
