@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import ganzoo_lightning  # noqa: F401  # first: from here on our packages win over a user's of the same names
 
-import configs  # isort: skip
-from configs import messages  # isort: skip
+from commands import recipes  # isort: skip
+from commands import messages  # isort: skip
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -28,10 +28,10 @@ def main(args: Sequence[str] | None = None) -> None:
     if messages.answer(words):
         return
     if words[0] == "list":
-        configs.list_recipes(words[1:])
+        recipes.list_recipes(words[1:])
         return
     with dying_of_interrupts():
-        from configs import running  # takes seconds, which help and the list need not wait for
+        from commands import running  # takes seconds, which help and the list need not wait for
 
     running.run(words, debug)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent
-OWN = "zoo", "datamodules", "callbacks", "configs", "cli"
+OWN = "zoo", "datamodules", "callbacks", "commands", "cli"
 
 
 class OwnPackages(MetaPathFinder):

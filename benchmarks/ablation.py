@@ -23,8 +23,8 @@ from torch import Tensor
 from benchmarks.data import bytes_to_steps, parts, tutorial_loader
 from benchmarks.loops import Bare, doubled_before, full, plain_optimizers, torchs_relu
 from zoo import GAN, WGANGP
+from zoo.engine.precision import allow_onednn_float32, settings_kept
 from zoo.networks.layers import DoubledConv2d, LeakyReLU
-from zoo.precision import allow_onednn_float32, settings_kept
 
 # recipe -> the steps of a turn
 RECIPES = {"gan_mlp_mnist": 40, "wgan_mlp_mnist": 15, "wgan_gp_mlp_mnist": 8, "wgan_gp_mnist": 1, "wgan_gp_flowers": 1}

@@ -30,8 +30,8 @@ from benchmarks.data import bytes_to_steps, parts
 from benchmarks.loops import Bare
 from cli import main as ganzoo
 from datamodules.images import to_unit_range
-from zoo.evaluation import Evaluation
-from zoo.scorers import load_scorer
+from zoo.scores.evaluation import Evaluation
+from zoo.scores.scorers import load_scorer
 
 
 class FirstStep(Callback):

@@ -9,16 +9,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-import configs
 import datamodules
 import zoo
+from commands import recipes
 from datamodules.images import default_data_dir
 from zoo import GAN
 
 
 def parts(recipe: str) -> tuple[GAN, Any]:
     """A recipe's model, with the weights of seed 0, and its data module, ready for training."""
-    given = yaml.safe_load(configs.find(recipe).read_text())
+    given = yaml.safe_load(recipes.find(recipe).read_text())
     data = getattr(datamodules, given["data"]["class_path"].split(".")[-1])(**given["data"].get("init_args", {}))
     data.setup()
     torch.manual_seed(0)

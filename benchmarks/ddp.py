@@ -20,7 +20,7 @@ from torch import nn
 
 from datamodules import DigitsDataModule
 from zoo import WGANGP
-from zoo.loop import AdversarialLoop
+from zoo.engine.loop import AdversarialLoop
 
 
 class OwnGradients(DDPStrategy):

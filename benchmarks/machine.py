@@ -19,8 +19,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from zoo.engine.optimizers import RMSprop
 from zoo.networks.mlp import MLPCritic
-from zoo.optimizers import RMSprop
 
 BATCH, INPUTS, OUTPUTS = 32, 1024, 784
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from datamodules import MNISTDataModule
 from datamodules.images import default_data_dir, to_unit_range
-from zoo.evaluation import Evaluation
-from zoo.randomness import seeded
-from zoo.scorers import load_scorer
+from zoo.engine.randomness import seeded
+from zoo.scores.evaluation import Evaluation
+from zoo.scores.scorers import load_scorer
 
 
 def candidates(train: Tensor, labels: Tensor, count: int) -> dict[str, Tensor]:

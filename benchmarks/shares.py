@@ -22,9 +22,9 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.profilers import Profiler
 
-import configs
 from benchmarks.costs import words
 from cli import main as ganzoo
+from commands import recipes
 
 STEPS = 6
 """Of a run that is measured; the last has a picture, a validation and a checkpoint."""
@@ -67,7 +67,7 @@ class Clock(Callback):
 
 def shares(recipe: str) -> dict[str, Any]:
     """Runs a few steps and the things that are done at intervals once; what these take of a run."""
-    given = yaml.safe_load(configs.find(recipe).read_text())
+    given = yaml.safe_load(recipes.find(recipe).read_text())
     validation = given["trainer"]["val_check_interval"]
     pictures = given.get("image_grid", given.get("scatter"))["every_n_steps"]
     every = {"validation": validation, "best": validation, "pictures": pictures, "components": 5000, "last": 1000}

@@ -29,7 +29,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from benchmarks.data import bytes_to_steps, tutorial_loader
 from benchmarks.loops import Bare, textbook
 from cli import main as ganzoo
-from zoo.precision import settings_kept
+from zoo.engine.precision import settings_kept
 
 # recipe, and the steps of a turn
 FAMILIES = {

@@ -1,14 +1,14 @@
 """What watches a run: pictures, speed, checkpoints, progress, dashboards."""
 
-from callbacks.best_checkpoint import BestCheckpoint
+from callbacks.checkpoints.best_checkpoint import BestCheckpoint
+from callbacks.checkpoints.last_checkpoint import LastCheckpoint
 from callbacks.compile import Compile
 from callbacks.generator_ema import GeneratorEMA
-from callbacks.guard import Guard
-from callbacks.image_grid import ComponentGrid, ImageGrid
-from callbacks.last_checkpoint import LastCheckpoint
-from callbacks.sample_writer import SampleWriter
-from callbacks.scatter import Scatter
-from callbacks.scores import Scores
+from callbacks.pictures.image_grid import ComponentGrid, ImageGrid
+from callbacks.pictures.sample_writer import SampleWriter
+from callbacks.pictures.scatter import Scatter
+from callbacks.scoring.guard import Guard
+from callbacks.scoring.scores import Scores
 from callbacks.speed import Speed
 from callbacks.step_bar import StepBar
 from callbacks.weights_and_biases import WeightsAndBiases

@@ -5,8 +5,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from zoo import WGANGP
-from zoo.compiled import compiled
-from zoo.loop import AdversarialLoop
+from zoo.engine.compiled import compiled
+from zoo.engine.loop import AdversarialLoop
 from zoo.networks import is_random
 
 
@@ -22,7 +22,7 @@ class Compile(Callback):
     Raises:
         MisconfigurationException: on several devices, with accumulate, or with batch norm or dropout under the gradient
             penalty.
-        zoo.compiled.CompileError: torch.compile cannot do it.
+        zoo.engine.compiled.CompileError: torch.compile cannot do it.
     """
 
     def __init__(self, losses: bool = False) -> None:

@@ -2,14 +2,14 @@
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from zoo.loop import AdversarialLoop
+from zoo.engine.loop import AdversarialLoop
 
 
 class GeneratorEMA(Callback):
     """Averages the generator, and the prior with it, over their updates; samples and scores come from the average.
 
-    The average belongs to the model (`zoo.average.MovingAverage`): it is in the checkpoint, goes on when a run is
-    resumed, and is used wherever the checkpoint is. The critic meets the generator itself.
+    The average belongs to the model (`zoo.engine.average.MovingAverage`): it is in the checkpoint, goes on when a run
+    is resumed, and is used wherever the checkpoint is. The critic meets the generator itself.
 
     Args:
         decay: of the average: 0.999 looks back over about 1,000 updates. By default a model without an average gets

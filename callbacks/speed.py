@@ -5,8 +5,8 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from zoo.inputs import images_of
-from zoo.loop import AdversarialLoop
+from zoo.engine.inputs import images_of
+from zoo.engine.loop import AdversarialLoop
 
 
 class Speed(Callback):

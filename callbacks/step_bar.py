@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from zoo.loop import AdversarialLoop
+from zoo.engine.loop import AdversarialLoop
 
 
 class StepBar(ProgressBar):

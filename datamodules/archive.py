@@ -14,8 +14,8 @@ from pathlib import Path, PureWindowsPath
 from lightning.pytorch.utilities import rank_zero_info
 
 from datamodules.errors import DataError
-from zoo.regular_files import open_regular
-from zoo.whole_files import partial_path
+from zoo.files.regular_files import open_regular
+from zoo.files.whole_files import partial_path
 
 #: Seconds without a byte, and in all, after which a download is given up.
 STALL_TIMEOUT, TOTAL_TIMEOUT = 30.0, 7200.0

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from datamodules.stored import StoredImages
-from zoo.randomness import seeded
+from zoo.engine.randomness import seeded
 
 Sampling = Literal["epoch", "replacement", "epoch_in_order_first"]
 

@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
-from zoo.kept import cache_folder, read_checked, write_checked
+from zoo.files.kept import cache_folder, read_checked, write_checked
 
 
 def cache_folders(data_dir: Path) -> list[Path]:

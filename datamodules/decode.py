@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from datamodules.depth import depth_of, graded
-from zoo.regular_files import open_regular
+from zoo.files.regular_files import open_regular
 
 #: PIL's decoders that a picture may choose by what it holds, whatever its name; others (EPS!) start programs.
 DECODERS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from datamodules.errors import DataError
-from zoo.regular_files import open_regular
+from zoo.files.regular_files import open_regular
 
 #: No file that is read here is larger when unpacked: MNIST's images are 47 MB, EMNIST's 549 MB.
 MOST_BYTES = 2**30

@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader
 from datamodules.batches import Images, OrderedBatches, Sampling, ShuffledSteps, batch_loader
 from datamodules.fingerprint import arguments_of, checksum, differences
 from datamodules.splits import check_splits
-from zoo.inputs import Scaled
-from zoo.randomness import run_seed, seeded
+from zoo.engine.inputs import Scaled
+from zoo.engine.randomness import run_seed, seeded
 
 RESIDENT_BYTES = 2**30
 """Training images that fill no more are kept whole on an accelerator: MNIST and the flowers take 0.04 of it."""

@@ -14,7 +14,7 @@ from datamodules.errors import DataError
 from datamodules.idx import REMEDY, file_bytes, idx_file, read_idx
 from datamodules.images import ImageDataModule
 from datamodules.splits import held_out
-from zoo.regular_files import open_regular
+from zoo.files.regular_files import open_regular
 
 SIZE = 28
 #: md5 of the four uncompressed files.

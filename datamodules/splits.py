@@ -10,7 +10,7 @@ from torch import Tensor
 from datamodules.batches import Images
 from datamodules.errors import DataError
 from datamodules.stored import StoredImages
-from zoo.randomness import seeded
+from zoo.engine.randomness import seeded
 
 #: How far a float image may be out of [-1, 1], by rounding.
 TOLERANCE = 1e-3

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from datamodules.cache import check_header, is_read_only, npy_header, write
 from datamodules.room import free_disk, in_gb
-from zoo.kept import CHECKSUM_BYTES, check_file
-from zoo.regular_files import open_regular
+from zoo.files.kept import CHECKSUM_BYTES, check_file
+from zoo.files.regular_files import open_regular
 
 #: Bytes that are left on a disk.
 SPARE_DISK = 2**28

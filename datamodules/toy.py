@@ -8,7 +8,7 @@ from torch import Tensor
 
 from datamodules.batches import Images
 from datamodules.images import ImageDataModule
-from zoo.randomness import seeded
+from zoo.engine.randomness import seeded
 
 Kind = Literal["unimodal", "bimodal", "ring", "grid"]
 

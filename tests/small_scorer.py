@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from zoo.evaluation import Evaluation
-from zoo.feature_scores import FID, KID, InceptionScore
-from zoo.precision_recall import PrecisionRecall
-from zoo.scorers import Scorer
+from zoo.scores.evaluation import Evaluation
+from zoo.scores.feature_scores import FID, KID, InceptionScore
+from zoo.scores.precision_recall import PrecisionRecall
+from zoo.scores.scorer import Scorer
 
 KEYS = [
     "inception_score", "inception_score_std", "modified_inception_score", "modified_inception_score_std",

@@ -8,7 +8,7 @@ from torch import nn
 import zoo
 from callbacks import GeneratorEMA
 from datamodules import DigitsDataModule
-from zoo.average import MovingAverage
+from zoo.engine.average import MovingAverage
 
 MLP = {"generator_options": {"hidden": [8]}, "critic_options": {"hidden": [8]}, "latent_dim": 3}
 FAST = {"name": "adam", "lr": 0.02, "betas": [0.5, 0.9]}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from datamodules.batches import ImageDataset, Images, OrderedBatches, ShuffledSteps, batch_loader
-from zoo.randomness import seeded
+from zoo.engine.randomness import seeded
 
 
 def stream(sampler, epochs=1, limit=None):

@@ -12,10 +12,10 @@ from benchmarks.data import bytes_to_steps
 from benchmarks.loops import Bare, textbook
 from benchmarks.overhead import EmptyHooks, EveryStep
 from callbacks import Guard
-from configs.hooks import EVERY_UPDATE
+from commands.hooks import EVERY_UPDATE
 from small_models import CONV, MARKS, SEED, build, fit, loader, weights
+from zoo.engine.randomness import derive_seed
 from zoo.networks.layers import DoubledConv2d, LeakyReLU
-from zoo.randomness import derive_seed
 
 pytestmark = MARKS
 
@@ -107,7 +107,7 @@ def of_kind(network, kind):
 
 def is_fused(loop):
     optimizer = loop.critic_optimizer
-    return bool(optimizer.defaults.get("fused")) or type(optimizer).__module__ == "zoo.optimizers"
+    return bool(optimizer.defaults.get("fused")) or type(optimizer).__module__ == "zoo.engine.optimizers"
 
 
 # what is true of the bare loop, and not of the loop without the technique

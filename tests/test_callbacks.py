@@ -13,13 +13,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from callbacks import GeneratorEMA, Guard, ImageGrid, LastCheckpoint, SampleWriter, Scores, Speed, StepBar
-from callbacks.image_grid import grid_picture, to_bytes
+from callbacks.pictures.image_grid import grid_picture, to_bytes
 from datamodules import DigitsDataModule, Images, ToyDataModule
 from small_data import small_mnist, write_mnist
 from small_runs import BATCH, CRITIC_STEPS, Memory, digits, pixels, small, trainer
 from small_scorer import KEYS
 from zoo import GAN
-from zoo.sliced_wasserstein import SlicedWasserstein
+from zoo.scores.sliced_wasserstein import SlicedWasserstein
 
 # -- what is logged, and when --
 

@@ -14,12 +14,11 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 import cli
-import configs
-from configs import scorers
-from configs.scorers import train
+from commands import recipes, scorers
+from commands.scorers import train
 from small_data import write_images
-from zoo.classifier import Classifier, distorted
-from zoo.scorers import INDEX, load_scorer
+from zoo.scores.classifier import Classifier, distorted
+from zoo.scores.scorers import INDEX, load_scorer
 
 pytestmark = [  # Lightning's advice, on machines with more than the tests use
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
@@ -154,7 +153,7 @@ def test_the_command_s_classifier_scores_a_run(tmp_path, run, capsys):
     assert json.loads((folder / "scores.json").read_text())["scorer"] == "mine.ckpt"
 
 
-@pytest.mark.parametrize("name", configs.names(scorers.FOLDER))
+@pytest.mark.parametrize("name", recipes.names(scorers.FOLDER))
 def test_every_recipe_of_a_scorer_is_that_of_the_one_that_ships(name):
     """What index.json says of the network, the recipe says too."""
     recipe = yaml.safe_load((scorers.FOLDER / f"{name}.yaml").read_text())
@@ -165,4 +164,4 @@ def test_every_recipe_of_a_scorer_is_that_of_the_one_that_ships(name):
 
 
 def test_every_shipped_scorer_has_a_recipe():
-    assert sorted(INDEX) == configs.names(scorers.FOLDER)
+    assert sorted(INDEX) == recipes.names(scorers.FOLDER)

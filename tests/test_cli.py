@@ -16,9 +16,8 @@ from lightning.pytorch.cli import LightningCLI
 
 import callbacks
 import cli
-import configs
 from command_line import DATA, error, same, weights
-from configs import command
+from commands import command, recipes
 
 # -- a run's folder --
 
@@ -59,7 +58,7 @@ def test_one_configuration_serves_every_command(run, capsys):
 
 
 def test_two_runs_within_a_second_have_folders_of_their_own(run, monkeypatch):
-    monkeypatch.setattr("callbacks.run_folder.time.strftime", lambda form: "2026-01-01_00-00-00")
+    monkeypatch.setattr("commands.run_folder.time.strftime", lambda form: "2026-01-01_00-00-00")
     made = [run("fit", "--trainer.max_steps=1") for _ in range(3)]
     assert [folder.name for folder in made] == [f"2026-01-01_00-00-00{end}" for end in ("", "~1", "~2")]
     assert all((folder / "checkpoints/last.ckpt").is_file() for folder in made)
@@ -96,7 +95,7 @@ def printed(capsys, *words):
 )
 def test_a_recipe_is_found_by_its_name_from_any_directory(words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    path = str(configs.FOLDER / "quickstart.yaml")
+    path = str(recipes.FOLDER / "quickstart.yaml")
     assert printed(capsys, *words) == printed(capsys, "--config", path)
 
 
@@ -132,7 +131,7 @@ def test_what_every_run_has_can_be_switched_off(words, run):
 
 def test_lightning_still_has_what_is_overridden():
     assert callable(getattr(LightningCLI, "_parse_ckpt_path", None)), (
-        "configs.command keeps the user's configuration by it"
+        "commands.command keeps the user's configuration by it"
     )
 
 
@@ -162,7 +161,7 @@ def test_the_scores_and_the_way_to_them_are_printed(run, capsys):
 )
 def test_a_process_told_to_end_keeps_its_step_and_says_that_it_is_not_done(signals, status, tiny, tmp_path):
     words = ["fit", "--config", str(tiny), "--trainer.max_steps=100000", "--trainer.val_check_interval=100000"]
-    path = os.pathsep.join([str(configs.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(recipes.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "cli", *words]
     with subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE) as run:
         for _ in range(600):
@@ -186,7 +185,7 @@ def test_the_terminal_shows_no_warning(tiny, tmp_path):
     """What is seen in a shell, every kind of warning switched on; `weights_only` is Lightning's, about itself."""
     words = ["fit", "--config", "quickstart", "--trainer.max_steps=3", "--loggers=[csv]"]
     environment = os.environ | {"PYTHONWARNINGS": "always", "COLUMNS": "100"}
-    path = os.pathsep.join([str(configs.FOLDER.parent), environment.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(recipes.FOLDER.parent), environment.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "cli", *words, "--trainer.accelerator=cpu"]
     done = subprocess.run(command, cwd=tmp_path, env=environment | {"PYTHONPATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

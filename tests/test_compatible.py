@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from callbacks import LastCheckpoint, Scores
 from command_line import error
 from small_runs import Memory, digits, small, trainer
-from zoo import compatible
+from zoo.engine import compatible
 
 # Values of each option that work; the command line gives plugins and callbacks itself.
 OPTIONS = {

@@ -18,8 +18,8 @@ from torch.utils.data import DataLoader
 
 import zoo
 from callbacks import Compile
-from zoo import compiled
-from zoo.checkpoints import read
+from zoo.engine import compiled
+from zoo.engine.checkpoints.differences import read
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = [cls for cls in (getattr(zoo, name) for name in zoo.__all__) if isinstance(cls, type)]

@@ -8,7 +8,7 @@ from torch import distributed
 from torch import multiprocessing as mp
 
 from datamodules import ToyDataModule
-from zoo.modes import ModeCoverage
+from zoo.scores.modes import ModeCoverage
 
 CROSS = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
 

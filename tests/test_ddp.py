@@ -17,8 +17,8 @@ from datamodules import DigitsDataModule
 from datamodules.images import to_unit_range
 from small_scorer import KEYS
 from zoo import losses
-from zoo.evaluation import Evaluation
-from zoo.scorers import load_scorer
+from zoo.scores.evaluation import Evaluation
+from zoo.scores.scorers import load_scorer
 
 pytestmark = [
     pytest.mark.ddp,

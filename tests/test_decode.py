@@ -168,7 +168,7 @@ def test_other_decoders_are_not_used_whatever_the_name(kind, tmp_path):
 def test_every_picture_is_opened_with_a_list_of_decoders():
     root = Path(decode.__code__.co_filename).parents[1]
     sources = [
-        path for folder in ("zoo", "datamodules", "callbacks", "configs") for path in root.glob(f"{folder}/**/*.py")
+        path for folder in ("zoo", "datamodules", "callbacks", "commands") for path in root.glob(f"{folder}/**/*.py")
     ]
     calls = [
         (path.name, ast.unparse(call))

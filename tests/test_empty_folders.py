@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 import cli
-import configs
 from command_line import DATA, error
-from configs import catalogue
+from commands import catalogue, recipes
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -73,4 +72,4 @@ def test_only_a_folder_without_work_is_removed(given, kept, tiny, tmp_path, monk
 
 
 def test_the_recipes_are_found():
-    assert configs.names() == catalogue.names()
+    assert recipes.names() == catalogue.names()

@@ -5,7 +5,7 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from callbacks.environment import environment, without_secrets
+from commands.environment import environment, without_secrets
 
 
 def test_the_folder_says_what_the_run_was_made_with(run):

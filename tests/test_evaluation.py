@@ -8,10 +8,10 @@ import torch
 from datamodules import DigitsDataModule
 from datamodules.images import to_unit_range
 from small_scorer import KEYS, evaluate, fid_of, images, is_of, kid_and_std, precision_recall
-from zoo.evaluation import METRICS, Evaluation
 from zoo.metrics import ModifiedInceptionScore
-from zoo.scorers import load_scorer
-from zoo.sliced_wasserstein import SlicedWasserstein
+from zoo.scores.evaluation import METRICS, Evaluation
+from zoo.scores.scorers import load_scorer
+from zoo.scores.sliced_wasserstein import SlicedWasserstein
 
 
 def test_every_score_is_that_of_its_metric(scorer):

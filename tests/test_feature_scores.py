@@ -7,8 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from small_scorer import draw, fid_of, is_of, kid_of, precision_recall
-from zoo.feature_scores import KID, InceptionScore, own_randomness
-from zoo.precision_recall import PrecisionRecall
+from zoo.scores.feature_scores import KID, InceptionScore, own_randomness
+from zoo.scores.precision_recall import PrecisionRecall
 
 # -- Inception Score --
 

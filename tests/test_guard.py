@@ -7,9 +7,9 @@ import torch
 
 import zoo
 from callbacks import BestCheckpoint, Guard, LastCheckpoint, Scores
-from callbacks.guard import GuardError
+from callbacks.scoring.guard import GuardError
 from guarded import SMALL, fit, warnings_of
-from zoo.errors import NothingKeptError
+from zoo.engine.errors import NothingKeptError
 
 STILL = {"name": "sgd", "lr": 0.0}
 BLAST = {"name": "sgd", "lr": 1e30}

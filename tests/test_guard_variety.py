@@ -8,7 +8,7 @@ from torch import nn
 
 import zoo
 from callbacks import BestCheckpoint, Guard, LastCheckpoint, Scores
-from callbacks.guard import GuardError
+from callbacks.scoring.guard import GuardError
 from datamodules import DigitsDataModule
 from guarded import SMALL, collapsed, fit, warnings_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cli
-from configs import catalogue, messages
+from commands import catalogue, messages
 from zoo.networks import NETWORKS
 from zoo.priors import PRIORS
 from zoo.schedules import SCHEDULES

@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 import cli
-import configs
-from callbacks.checkpoint_io import AtomicCheckpointIO
+from commands import recipes
+from commands.checkpoint_io import AtomicCheckpointIO
 from datamodules import DataError, FolderDataModule, MNISTDataModule
 
 MNIST = ["--data=datamodules.MNISTDataModule", "--data.init_args.check_md5=false", "--data.init_args.val_size=4"]
@@ -302,7 +302,7 @@ def test_a_full_disk_ends_the_run_with_its_last_checkpoint_whole(tmp_path):
     loggers: [csv]
     """
     (tmp_path / "tiny.yaml").write_text(recipe)
-    path = os.pathsep.join([str(configs.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(recipes.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
     script = (
         "import resource, cli\n"
         "from callbacks import LastCheckpoint\n"

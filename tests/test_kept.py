@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import save
 from torch.testing import assert_close
 
-from callbacks.real_answers import RealAnswers
-from zoo import kept
-from zoo.classifier import Scored
-from zoo.kept import check_file, read_checked, write_checked
-from zoo.regular_files import open_regular
-from zoo.scorers import load_scorer
+from callbacks.scoring.real_answers import RealAnswers
+from zoo.files import kept
+from zoo.files.kept import check_file, read_checked, write_checked
+from zoo.files.regular_files import open_regular
+from zoo.scores.classifier import Scored
+from zoo.scores.scorers import load_scorer
 
 # -- files with a checksum --
 
@@ -64,7 +64,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
 LEAVE = """
 import os, sys
 from pathlib import Path
-from zoo.whole_files import whole_file
+from zoo.files.whole_files import whole_file
 with whole_file(Path("x")) as file:
     file.write(b"half")
     file.flush()

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-import configs
+from commands import recipes
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ CASES = {
 
 
 def start(folder, *words):
-    path = os.pathsep.join([str(configs.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(recipes.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "cli", "fit", "--config", "recipe.yaml", *words]
     with (folder / "log").open("a") as log:
@@ -127,7 +127,7 @@ def test_two_nodes_of_torchrun_are_one_run_in_one_folder(tmp_path):
         port = probe.getsockname()[1]
     words = ["fit", "--config", "quickstart", "--trainer.accelerator=cpu", "--trainer.devices=1"]
     words += ["--trainer.num_nodes=2", "--trainer.max_steps=6", "--trainer.val_check_interval=3", "--loggers=[csv]"]
-    path = os.pathsep.join([str(configs.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(recipes.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     nodes = []
     for rank in range(2):

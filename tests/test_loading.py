@@ -7,7 +7,7 @@ import torch
 
 import zoo
 from small_models import MARKS, build, every_model, fit
-from zoo.errors import CheckpointError
+from zoo.engine.errors import CheckpointError
 
 pytestmark = MARKS
 

@@ -9,10 +9,10 @@ from torch.utils.data import DataLoader, TensorDataset
 import zoo
 from datamodules import DigitsDataModule
 from small_models import MARKS, SEED, SHAPE, build, every_model, loader, trainer
-from zoo.errors import BatchError
+from zoo.engine.errors import BatchError
+from zoo.engine.sampling import Sampler
 from zoo.networks.toy import ToyEnsembleGenerator, ToyMoEGenerator
 from zoo.priors import GaussianMixture, Normal
-from zoo.sampling import Sampler
 
 pytestmark = MARKS
 
@@ -72,7 +72,7 @@ def test_experts_are_not_cut_off_by_portions_nor_without_a_word_by_batches(netwo
     with pytest.raises(ValueError, match="accumulate must be 1"):
         zoo.GAN(**toy, accumulate=2)
     told = []
-    monkeypatch.setattr("zoo.inputs.log.warning", lambda text, *values: told.append(text % values))
+    monkeypatch.setattr("zoo.engine.inputs.log.warning", lambda text, *values: told.append(text % values))
     images = torch.rand(100, 2, 1, 1) * 2 - 1
     for size in (50, 20):
         trainer(tmp_path, max_steps=2).fit(zoo.GAN(**toy), DataLoader(TensorDataset(images), batch_size=size))

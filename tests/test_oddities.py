@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, TensorDataset
 import zoo
 from callbacks import ImageGrid
 from datamodules import DigitsDataModule
+from zoo.engine.randomness import derive_seed
 from zoo.priors import GaussianMixture
-from zoo.randomness import derive_seed
 
 SHAPE = (1, 4, 4)
 MLP = {

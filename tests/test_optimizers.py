@@ -6,7 +6,7 @@ import torch
 import yaml
 from torch import nn
 
-from zoo.optimizers import build_optimizer, check_optimizer, decayed
+from zoo.engine.optimizers import build_optimizer, check_optimizer, decayed
 
 
 def one_line(config):

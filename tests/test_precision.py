@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from zoo import precision
+from zoo.engine import precision
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import cli
-import configs
-from zoo.evaluation import METRICS
+from commands import recipes
+from zoo.scores.evaluation import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -57,11 +57,11 @@ def test_links_and_pictures_lead_somewhere():
 
 
 def test_every_recipe_is_named_with_a_link():
-    assert {name for name in configs.names() if f"[{name}](configs/{name}.yaml)" not in README} == set()
+    assert {name for name in recipes.names() if f"[{name}](configs/{name}.yaml)" not in README} == set()
 
 
 def test_the_classifiers_accuracies_are_those_of_the_index():
-    index = json.loads((ROOT / "zoo" / "weights" / "index.json").read_text())
+    index = json.loads((ROOT / "zoo" / "scores" / "weights" / "index.json").read_text())
     for name, percent in (("digits", "99.4 %"), ("mnist", "99.5 %"), ("flowers", "73 %")):
         places = len(percent.partition(".")[2].split()[0]) if "." in percent else 0
         assert f"{100 * index[name]['test_accuracy']:.{places}f} %" == percent

@@ -13,14 +13,14 @@ import yaml
 from PIL import Image
 
 import cli
-import configs
 import zoo
+from commands import recipes
 
-NAMES = configs.names()
+NAMES = recipes.names()
 
 
 def recipe(name):
-    return yaml.safe_load((configs.FOLDER / f"{name}.yaml").read_text())
+    return yaml.safe_load((recipes.FOLDER / f"{name}.yaml").read_text())
 
 
 # -- tiny data, by data module --
@@ -100,7 +100,7 @@ def test_a_recipe_prints_as_what_it_reads_back(name, capsys, tmp_path):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_is_short_and_says_how_long_it_trains(name):
-    lines = (configs.FOLDER / f"{name}.yaml").read_text().splitlines()
+    lines = (recipes.FOLDER / f"{name}.yaml").read_text().splitlines()
     assert len(lines) <= 25
     assert recipe(name)["trainer"]["max_steps"] > 0, "a recipe says how long it trains"
 

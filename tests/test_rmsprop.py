@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from zoo import optimizers
-from zoo.optimizers import RMSprop, adam, build_optimizer
+from zoo.engine import optimizers
+from zoo.engine.optimizers import RMSprop, adam, build_optimizer
 
 
 def pair(weights, **options):

@@ -9,7 +9,7 @@ import torch
 from callbacks import LastCheckpoint
 from command_line import error
 from small_runs import digits, small, trainer
-from zoo.errors import NothingKeptError
+from zoo.engine.errors import NothingKeptError
 
 
 def age(run, seconds):
@@ -46,7 +46,7 @@ def test_auto_says_which_it_left_out(run, monkeypatch):
     broken = run("fit", "--trainer.max_steps=2") / "checkpoints" / "last.ckpt"
     broken.write_bytes(b"")
     told = []
-    monkeypatch.setattr("callbacks.run_order.log.warning", lambda text, *values: told.append(text % values))
+    monkeypatch.setattr("commands.run_order.log.warning", lambda text, *values: told.append(text % values))
     run("fit", "--ckpt_path=auto")
     assert len(told) == 1
     assert f"{broken.parents[1].name}/checkpoints/last.ckpt" in told[0]
@@ -85,7 +85,9 @@ def test_what_a_killed_process_left_is_removed(run):
 
 def test_a_picture_that_cannot_be_written_costs_no_checkpoint(run, tmp_path, monkeypatch):
     """A file lies where the folder of the pictures should be."""
-    monkeypatch.setattr("callbacks.pictures.samples_folder", lambda trainer: tmp_path / "in_the_way" / "samples")
+    monkeypatch.setattr(
+        "callbacks.pictures.pictures.samples_folder", lambda trainer: tmp_path / "in_the_way" / "samples"
+    )
     (tmp_path / "in_the_way").write_text("")
     folder = run("fit")
     assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == 4

@@ -22,7 +22,7 @@ from small_models import (
     same,
     trainer,
 )
-from zoo.randomness import seeded
+from zoo.engine.randomness import seeded
 
 pytestmark = MARKS
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from callbacks import scatter as module
-from callbacks.scatter import critic_surface, heat_map, is_points, pixel, scatter_picture
+from callbacks.pictures import scatter as module
+from callbacks.pictures.scatter import critic_surface, heat_map, is_points, pixel, scatter_picture
 
 NOTHING = torch.zeros(0, 2)
 

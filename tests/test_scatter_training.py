@@ -14,8 +14,8 @@ from PIL import Image
 from torch import nn
 
 from callbacks import Scatter, Scores
-from callbacks import scatter as module
-from callbacks.scatter import pixel
+from callbacks.pictures import scatter as module
+from callbacks.pictures.scatter import pixel
 from datamodules import DigitsDataModule, ToyDataModule
 from zoo import GAN
 

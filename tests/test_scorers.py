@@ -12,11 +12,12 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-import zoo.inception
+import zoo.scores.inception
 from datamodules import DigitsDataModule, FlowersDataModule, MNISTDataModule
 from datamodules.images import to_unit_range
-from zoo.classifier import Classifier
-from zoo.scorers import FOLDER, INDEX, Scorer, ScorerError, load_scorer, load_shipped
+from zoo.scores.classifier import Classifier
+from zoo.scores.scorer import Scorer, ScorerError
+from zoo.scores.scorers import FOLDER, INDEX, load_scorer, load_shipped
 
 needs_fidelity = pytest.mark.skipif(importlib.util.find_spec("torch_fidelity") is None, reason="needs torch-fidelity")
 
@@ -74,7 +75,7 @@ def test_held_out_images_are_told_apart_as_recorded(name, data, least, within, r
 
 def test_the_index_has_what_it_takes_to_do_it_again():
     for name, entry in INDEX.items():
-        assert entry["command"] == f"ganzoo scorer --config {name} --out zoo/weights/{name}.safetensors"
+        assert entry["command"] == f"ganzoo scorer --config {name} --out zoo/scores/weights/{name}.safetensors"
 
 
 # -- what it does to images --
@@ -183,7 +184,7 @@ def weights(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(extractor.FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
         network = extractor.FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], nothing)
-    path = tmp_path_factory.mktemp("inception") / zoo.inception.FILE
+    path = tmp_path_factory.mktemp("inception") / zoo.scores.inception.FILE
     torch.save(network.state_dict(), path)
     return path, hashlib.sha256(path.read_bytes()).hexdigest(), network
 
@@ -192,7 +193,7 @@ def weights(tmp_path_factory):
 def test_inception_sees_8_bit_rgb_and_gives_features_and_logits(weights, monkeypatch):
     path, sha256, network = weights
     monkeypatch.setenv("GANZOO_INCEPTION", str(path))
-    scorer = zoo.inception.load_inception(sha256)
+    scorer = zoo.scores.inception.load_inception(sha256)
     assert (scorer.name, scorer.num_features, scorer.num_classes) == ("inception", 2048, 1008)
     levels = torch.randint(0, 256, (2, 1, 9, 9), dtype=torch.uint8)
     features, logits = scorer(to_unit_range(levels))
@@ -216,8 +217,8 @@ def test_inception_is_checked_before_it_is_loaded(weights, monkeypatch):
 @needs_fidelity
 def test_inception_is_found_in_the_hub_cache(weights, monkeypatch):
     monkeypatch.delenv("GANZOO_INCEPTION", raising=False)
-    monkeypatch.setattr(zoo.inception, "folder", lambda: weights[0].parent)
-    assert zoo.inception.find_weights() == weights[0]
+    monkeypatch.setattr(zoo.scores.inception, "folder", lambda: weights[0].parent)
+    assert zoo.scores.inception.find_weights() == weights[0]
 
 
 @needs_fidelity
@@ -226,7 +227,7 @@ def test_code_in_the_file_is_not_run(tmp_path, monkeypatch):
     torch.save({"fc.weight": nn.ReLU()}, path)
     monkeypatch.setenv("GANZOO_INCEPTION", str(path))
     with pytest.raises(ScorerError, match="weights_only"):
-        zoo.inception.load_inception(hashlib.sha256(path.read_bytes()).hexdigest())
+        zoo.scores.inception.load_inception(hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @needs_fidelity
@@ -236,15 +237,15 @@ def test_without_weights_the_error_says_what_to_do(given, tmp_path, monkeypatch)
         monkeypatch.setenv("GANZOO_INCEPTION", str(tmp_path / "none.pth"))
     else:
         monkeypatch.delenv("GANZOO_INCEPTION", raising=False)
-        monkeypatch.setattr(zoo.inception, "URL", "http://127.0.0.1:9/none.pth")  # nobody listens there
-    monkeypatch.setattr(zoo.inception, "folder", lambda: tmp_path / "cache")
+        monkeypatch.setattr(zoo.scores.inception, "URL", "http://127.0.0.1:9/none.pth")  # nobody listens there
+    monkeypatch.setattr(zoo.scores.inception, "folder", lambda: tmp_path / "cache")
     begin = time.monotonic()
     with pytest.raises(ScorerError) as error:
         load_scorer("inception")
     assert time.monotonic() - begin < 5
     told = str(error.value)
     assert "\n" not in told
-    for part in (zoo.inception.URL, str(tmp_path / "cache"), "GANZOO_INCEPTION", "shipped", "mnist", "none.pth"):
+    for part in (zoo.scores.inception.URL, str(tmp_path / "cache"), "GANZOO_INCEPTION", "shipped", "mnist", "none.pth"):
         assert part in told
     assert not list(tmp_path.rglob("*.part"))
 
@@ -253,9 +254,9 @@ def test_a_download_that_is_wrong_leaves_nothing(tmp_path):
     source, target = tmp_path / "source", tmp_path / "cache" / "target"
     source.write_bytes(b"right")
     with pytest.raises(ScorerError, match="sha256 is"):
-        zoo.inception.download(source.as_uri(), target, "0" * 64)
+        zoo.scores.inception.download(source.as_uri(), target, "0" * 64)
     assert not list((tmp_path / "cache").iterdir())
-    zoo.inception.download(source.as_uri(), target, hashlib.sha256(b"right").hexdigest())
+    zoo.scores.inception.download(source.as_uri(), target, hashlib.sha256(b"right").hexdigest())
     assert target.read_bytes() == b"right"
 
 

@@ -9,12 +9,12 @@ from lightning.pytorch import Trainer
 from torch.testing import assert_close
 
 from callbacks import Scores
-from callbacks.real_answers import RealAnswers
-from callbacks.score_table import write
+from callbacks.scoring.real_answers import RealAnswers
+from callbacks.scoring.score_table import write
 from datamodules import DigitsDataModule, ToyDataModule
 from small_scorer import KEYS
 from zoo import GAN
-from zoo.classifier import Scored
+from zoo.scores.classifier import Scored
 
 
 def run(folder, callback: Scores, verb: str, data, **options) -> Trainer:

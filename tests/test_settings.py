@@ -10,7 +10,7 @@ from torch import nn
 
 import zoo
 from callbacks import BestCheckpoint, LastCheckpoint, Scores
-from callbacks.image_grid import grid_picture, to_bytes
+from callbacks.pictures.image_grid import grid_picture, to_bytes
 from datamodules import DigitsDataModule
 from small_models import MARKS, build, every_model, fit
 from small_runs import digits, small, trainer

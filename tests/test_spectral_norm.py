@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import normalize
 
 from blocks import assert_close, reference
-from zoo.average import MovingAverage
+from zoo.engine.average import MovingAverage
 from zoo.networks.spectral_norm import SpectralConv2d, SpectralEmbedding, SpectralLinear
 
 

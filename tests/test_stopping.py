@@ -14,10 +14,10 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import EarlyStopping
 
-import configs
 from callbacks import LastCheckpoint
-from callbacks.ending import Ending
-from callbacks.interrupts import Interrupts
+from commands import recipes
+from commands.ending import Ending
+from commands.interrupts import Interrupts
 from datamodules import DigitsDataModule
 from small_runs import small, trainer
 
@@ -66,7 +66,7 @@ class AskToStop(Callback):
 )
 def test_every_end_says_which_step_and_why(callbacks, options, told, tmp_path, monkeypatch):
     lines = []
-    monkeypatch.setattr("callbacks.ending.log.info", lambda text, *values: lines.append(text % values))
+    monkeypatch.setattr("commands.ending.log.info", lambda text, *values: lines.append(text % values))
     trainer(tmp_path, Ending(), *callbacks, **options).fit(small(), fifty())
     assert len(lines) == 1
     assert told in lines[0]
@@ -102,7 +102,7 @@ def test_where_nothing_runs_a_request_is_an_end(signum, end):
 
 
 def start(folder, *words, devices=2, **environment):
-    path = os.pathsep.join([str(configs.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(recipes.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "cli", "fit", "--config=quickstart", "--trainer.accelerator=cpu"]
     command += [f"--trainer.devices={devices}", "--trainer.max_steps=1000000", "--loggers=[csv]"]
     with (folder / "log").open("w") as log:

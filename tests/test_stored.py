@@ -9,14 +9,14 @@ from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader
 
 from callbacks import Scores
-from callbacks.real_answers import RealAnswers
+from callbacks.scoring.real_answers import RealAnswers
 from datamodules import FlowersDataModule, FolderDataModule, folder, room, stored
 from datamodules.batches import ImageDataset, Images, OrderedBatches, batch_loader
 from datamodules.splits import held_out
 from datamodules.stored import StoredImages, store
 from small_data import noise, one_line_error, small_flowers, write_flowers, write_images
 from zoo import GAN
-from zoo.scorers import load_scorer
+from zoo.scores.scorers import load_scorer
 
 IMAGES = torch.randint(0, 256, (50, 3, 4, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 

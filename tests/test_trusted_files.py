@@ -13,9 +13,9 @@ import zoo
 from command_line import error, same, weights
 from small_runs import digits, small, trainer
 from spoilt_checkpoints import MOMENT, WEIGHT, put, spoil
-from zoo.checkpoint_file import read_file
-from zoo.errors import CheckpointError
-from zoo.trusted_optimizers import trial_state
+from zoo.engine.checkpoints.checkpoint_file import read_file
+from zoo.engine.checkpoints.trusted_optimizers import trial_state
+from zoo.engine.errors import CheckpointError
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ import wandb
 from PIL import Image
 from wandb.proto.wandb_internal_pb2 import Record
 
-import configs
 from callbacks import WeightsAndBiases
 from callbacks.weights_and_biases import answers, has_key
+from commands import recipes
 from small_scorer import KEYS
 
 KEY = "0123456789" * 4
@@ -280,7 +280,7 @@ def test_a_terminal_is_never_asked(online, tmp_path, tiny):
     """With a terminal W&B would prompt for an account; here the run goes on."""
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
-    path = os.pathsep.join([str(configs.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(recipes.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "cli", "fit", "--config", str(tiny), "--trainer.max_steps=1", "--loggers=[wandb]"]
     try:
         done = subprocess.run(

@@ -28,8 +28,8 @@ from small_models import (
     watched,
     weights,
 )
+from zoo.engine.randomness import derive_seed
 from zoo.networks import count_parameters
-from zoo.randomness import derive_seed
 
 pytestmark = MARKS
 

@@ -2,7 +2,7 @@
 
 from zoo.deligan import DeLiGAN
 from zoo.gan import GAN
-from zoo.loading import load
+from zoo.hub.loading import load
 from zoo.wgan import WGAN
 from zoo.wgan_gp import WGANGP
 

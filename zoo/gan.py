@@ -1,4 +1,4 @@
-"""The GAN of 2014, from which every other model derives. The loop itself is in zoo/loop.py."""
+"""The GAN of 2014, from which every other model derives. The loop itself is in zoo/engine/loop.py."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,14 +10,15 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from zoo import losses, trust
-from zoo.arguments import check_arguments, check_name, plain
-from zoo.average import MovingAverage
-from zoo.compatible import check_trainer
-from zoo.epochs import reopen_epoch
-from zoo.loop import AdversarialLoop
+from zoo import losses
+from zoo.engine.arguments import check_arguments, check_name, plain
+from zoo.engine.average import MovingAverage
+from zoo.engine.checkpoints import trust
+from zoo.engine.compatible import check_trainer
+from zoo.engine.epochs import reopen_epoch
+from zoo.engine.loop import AdversarialLoop
+from zoo.engine.optimizers import OptimizerConfig, build_optimizer, check_optimizer
 from zoo.networks import NETWORKS, build, mixes_samples
-from zoo.optimizers import OptimizerConfig, build_optimizer, check_optimizer
 from zoo.priors import PRIORS, Prior
 from zoo.schedules import SCHEDULES, Alternate
 

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import BatchError
+from zoo.engine.errors import BatchError
 
 
 class Prior(nn.Module):

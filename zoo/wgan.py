@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from zoo import losses
+from zoo.engine.optimizers import OptimizerConfig
 from zoo.gan import GAN
-from zoo.optimizers import OptimizerConfig
 
 RMSPROP: OptimizerConfig = {"name": "rmsprop", "lr": 5e-5}
 

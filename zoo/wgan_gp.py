@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from zoo import losses
+from zoo.engine.optimizers import OptimizerConfig
 from zoo.gan import GAN
 from zoo.networks import is_random
 from zoo.networks.minibatch import MinibatchDiscrimination
-from zoo.optimizers import OptimizerConfig
 
 ADAM: OptimizerConfig = {"name": "adam", "lr": 1e-4, "betas": [0.0, 0.9], "eps": 1e-8}
 

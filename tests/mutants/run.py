@@ -24,6 +24,7 @@ COPIED = (
     "callbacks",
     "datamodules",
     "configs",
+    "commands",
     "benchmarks",
     "tests",
     "cli.py",

@@ -1,0 +1,126 @@
+"""Grids of what the generator makes of the same latents, as training goes on."""
+
+import math
+from typing import Literal
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from PIL import Image
+from torch import Tensor
+from torchvision.utils import make_grid
+
+from callbacks.pictures.pictures import Pictures, samples_folder, write_picture
+from zoo.engine.loop import AdversarialLoop
+from zoo.engine.sampling import evaluating
+from zoo.priors import GaussianMixture
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Images in [-1, 1] as uint8 0..255 on the CPU, whatever their shape."""
+    return ((images.float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+
+
+def from_bytes(images: Tensor) -> Tensor:
+    """uint8 0..255 as floats in [-1, 1]; floats are that already."""
+    return images if images.is_floating_point() else images.float() / 127.5 - 1
+
+
+def are_pictures(images: Tensor) -> bool:
+    """Whether images [N, C, H, W] are grey or RGB; points, for one, are not."""
+    return images.shape[1] in (1, 3)
+
+
+def grid_picture(images: Tensor, columns: int | None = None, tile: int = 32) -> Image.Image:
+    """Images [N, C, H, W] in [-1, 1] (C 1 or 3) as one picture, row by row, on a near-square grid.
+
+    Small images are enlarged by whole numbers, without blurring, until a side has at least `tile` pixels.
+    """
+    images = to_bytes(images)
+    scale = math.ceil(tile / min(images.shape[-2:]))
+    images = images.repeat_interleave(scale, dim=-2).repeat_interleave(scale, dim=-1)
+    grid = make_grid(images, nrow=columns or math.ceil(math.sqrt(len(images))), padding=2, pad_value=32)
+    return Image.fromarray(grid.permute(1, 2, 0).numpy())
+
+
+class ImageGrid(Pictures):
+    """Draws a grid of samples every k steps; `test` draws one beside one of real images. Nothing for models of points.
+
+    Args:
+        every_n_steps: see Pictures.
+        num_images: how many samples.
+        gif: see Pictures.
+        seed: see Pictures.
+        rescale: `fixed` shows [-1, 1]; `minmax` stretches the darkest and the brightest pixel of the whole grid to
+            black and white, as MATLAB's system does, which hides how far samples are from the data's range.
+    """
+
+    def __init__(
+        self,
+        every_n_steps: int = 500,
+        num_images: int = 64,
+        gif: bool = True,
+        seed: int = 0,
+        rescale: Literal["fixed", "minmax"] = "fixed",
+    ) -> None:
+        super().__init__(every_n_steps, gif, seed)
+        if num_images < 1:
+            raise ValueError(f"num_images must be at least 1, got {num_images}")
+        if rescale not in ("fixed", "minmax"):
+            raise ValueError(f"rescale must be fixed or minmax, got {rescale!r}")
+        self.num_images, self.rescale = num_images, rescale
+
+    def draws(self, model: AdversarialLoop) -> bool:
+        """See Pictures."""
+        return are_pictures(torch.empty(1, *model.image_shape))
+
+    def picture(self, trainer: Trainer, model: AdversarialLoop) -> Image.Image:
+        """See Pictures."""
+        images = model.sample(self.num_images, self.latents_seed())
+        if self.rescale == "minmax":
+            low, high = images.aminmax()
+            images = (images - low) / (high - low).clamp(min=1e-12) * 2 - 1
+        return grid_picture(images)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws the tested generator, and real images to hold beside it."""
+        super().on_test_end(trainer, pl_module)
+        splits = getattr(trainer.datamodule, "splits", {})  # type: ignore[attr-defined]
+        if trainer.is_global_zero and "test" in splits:
+            real = from_bytes(splits["test"].images[: self.num_images])
+            if are_pictures(real):
+                write_picture(grid_picture(real), samples_folder(trainer) / "real.png")
+
+
+class ComponentGrid(Pictures):
+    """Draws what each component of a Gaussian mixture makes, a row each; nothing for models with another prior.
+
+    Args:
+        every_n_steps: see Pictures.
+        num_images: samples in a row.
+        gif: see Pictures.
+        seed: see Pictures.
+    """
+
+    prefix, title = "components_", "components"
+
+    def __init__(self, every_n_steps: int = 5000, num_images: int = 10, gif: bool = False, seed: int = 0) -> None:
+        super().__init__(every_n_steps, gif, seed)
+        if num_images < 1:
+            raise ValueError(f"num_images must be at least 1, got {num_images}")
+        self.num_images = num_images
+
+    def draws(self, model: AdversarialLoop) -> bool:
+        """See Pictures."""
+        return isinstance(model.prior, GaussianMixture) and are_pictures(torch.empty(1, *model.image_shape))
+
+    def picture(self, trainer: Trainer, model: AdversarialLoop) -> Image.Image:
+        """See Pictures."""
+        sampler = model.trained_sampler
+        assert isinstance(sampler.prior, GaussianMixture)
+        component = torch.arange(sampler.prior.components, device=model.device).repeat_interleave(self.num_images)
+        noise = sampler.prior.normal(len(component), self.latents_seed())
+        with torch.no_grad(), evaluating(sampler):
+            latents = sampler.prior.reparameterize(component, noise)
+            # row by row: all at once would be the largest batch of the whole run
+            images = torch.cat([sampler.generator(row) for row in latents.split(self.num_images)])
+        return grid_picture(images, columns=self.num_images)

@@ -1,0 +1,138 @@
+"""What all callbacks that draw share: when they draw, and where the pictures go."""
+
+import logging
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
+from PIL import Image
+
+from zoo.engine.loop import AdversarialLoop
+from zoo.files.regular_files import open_regular
+from zoo.files.whole_files import whole_file
+
+log = logging.getLogger("lightning.pytorch.ganzoo")
+
+
+class Pictures(Callback):
+    """Draws the model every k steps: as PNG, and to Weights & Biases and TensorBoard at x = global_step.
+
+    PNG files go to `samples/` under the trainer's default_root_dir; at the end of `fit` a GIF shows them in order.
+    `test` draws once. Only rank 0 draws.
+
+    Args:
+        every_n_steps: steps between pictures; the first step and the last are drawn too.
+        gif: write `training.gif` at the end.
+        seed: of the latents, which never change.
+    """
+
+    #: What begins the files' names, and the name on the dashboard.
+    prefix: ClassVar[str] = ""
+    title: ClassVar[str] = "samples"
+
+    def __init__(self, every_n_steps: int = 500, gif: bool = True, seed: int = 0) -> None:
+        if every_n_steps < 1:
+            raise ValueError(f"{type(self).__name__}: every_n_steps must be at least 1, got {every_n_steps}")
+        self.every_n_steps, self.gif, self.seed = every_n_steps, gif, seed
+        self.drawn_step = -1
+        self.drawn: list[Path] = []
+
+    @abstractmethod
+    def draws(self, model: AdversarialLoop) -> bool:
+        """Whether this is a picture of such models."""
+
+    @abstractmethod
+    def picture(self, trainer: Trainer, model: AdversarialLoop) -> Image.Image:
+        """The picture of the model as it is."""
+
+    def latents_seed(self) -> torch.Generator:
+        """The same draws for each picture."""
+        return torch.Generator().manual_seed(self.seed)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forgets the pictures of an earlier run."""
+        self.drawn_step, self.drawn = -1, []
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Draws when the step is due."""
+        step = trainer.global_step
+        if step % self.every_n_steps == 0 or step == 1:
+            self.draw(trainer, pl_module, f"step_{step:07d}", step)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws the last step, whatever ended the training, and strings the pictures together."""
+        if self.drawn_step != (step := trainer.global_step):
+            self.draw(trainer, pl_module, f"step_{step:07d}", step)
+        if self.gif and self.drawn and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            path = samples_folder(trainer) / f"{self.prefix}training.gif"
+            try:
+                write_gif(self.drawn, path)
+            except OSError as error:
+                log.warning("no picture %s (%s)", path, error.strerror)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws the tested model, whose trainer has taken no steps itself."""
+        assert isinstance(pl_module, AdversarialLoop)
+        self.draw(trainer, pl_module, "test", pl_module.trained_steps)
+
+    def draw(self, trainer: Trainer, model: LightningModule, name: str, step: int) -> None:
+        """One picture to every place."""
+        assert isinstance(model, AdversarialLoop)
+        if not (trainer.is_global_zero and self.draws(model)):
+            return
+        self.drawn_step = step
+        picture = self.picture(trainer, model)
+        if write_picture(picture, path := samples_folder(trainer) / f"{self.prefix}{name}.png"):
+            self.drawn.append(path)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_image(self.title, [picture], step=step, caption=[f"step {step}"])
+            elif isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image(self.title, np.array(picture), step, dataformats="HWC")
+
+
+def samples_folder(trainer: Trainer) -> Path:
+    """Return where the pictures of this run go; the first one makes it."""
+    return Path(trainer.default_root_dir) / "samples"
+
+
+def write_picture(picture: Image.Image, path: Path) -> bool:
+    """Write a PNG, or warn that it cannot be written: a picture less is no reason to lose a run. Return whether."""
+    try:
+        with whole_file(path) as file:
+            picture.save(file, format="PNG")
+    except OSError as error:
+        log.warning("no picture %s (%s)", path, error.strerror)
+        return False
+    return True
+
+
+def write_gif(files: Sequence[Path], path: Path, max_frames: int = 50, max_width: int = 300) -> None:
+    """Pictures as one that moves: at most `max_frames` of them, evenly chosen, the last one held longer."""
+    if len(files) < 2:
+        return
+    count = min(len(files), max_frames)
+    chosen = [files[round(i * (len(files) - 1) / (count - 1))] for i in range(count)]
+    frames = []
+    for file in chosen:
+        with open_regular(file) as stream, Image.open(stream, formats=["PNG"]) as picture:
+            width = min(max_width, picture.width)
+            size = (width, round(width * picture.height / picture.width))
+            frames.append(picture.resize(size, Image.Resampling.BOX).quantize(32))
+    durations = [120] * (len(frames) - 1) + [2000]
+    with whole_file(path) as target:
+        moving: dict[str, Any] = {
+            "save_all": True,
+            "append_images": frames[1:],
+            "duration": durations,
+            "loop": 0,
+            "optimize": True,
+        }
+        frames[0].save(target, format="GIF", **moving)

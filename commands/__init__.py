@@ -1,0 +1,1 @@
+"""The command line: recipes, commands, the folder of a run, what stops it."""

@@ -1,0 +1,47 @@
+"""Why a run ended, and at which step."""
+
+import logging
+import signal
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import EarlyStopping, Timer
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from callbacks.callbacks_of_type import callbacks_of_type
+from commands import interrupts
+
+log = logging.getLogger("lightning.pytorch.ganzoo")
+
+
+class Ending(Callback):
+    """Says in one line at which step training ended, and why: on the terminal and in `log.txt`."""
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say why training is over."""
+        if trainer.is_global_zero:
+            log.info("ended at step %d: %s", trainer.global_step, reason(trainer))
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Say what broke a training off."""
+        if not (trainer.is_global_zero and trainer.state.fn == "fit"):
+            return
+        told = type(exception).__name__
+        if isinstance(exception, SIGTERMException | KeyboardInterrupt):
+            asked = interrupts.current.received
+            told = signal.Signals(asked[0]).name if asked else "another process was asked to stop"
+        log.info("ended at step %d: %s", trainer.global_step, told)
+
+
+def reason(trainer: Trainer) -> str:
+    """Return why training is over, in a few words."""
+    for stopper in callbacks_of_type(trainer, EarlyStopping):
+        if stopper.stopping_reason_message:
+            return f"early stopping, {stopper.stopping_reason_message}"
+    if 0 <= trainer.max_steps <= trainer.global_step:
+        return f"max_steps {trainer.max_steps} reached"
+    left = [timer.time_remaining() for timer in callbacks_of_type(trainer, Timer)]
+    if any(seconds is not None and seconds <= 0 for seconds in left):
+        return "max_time reached"
+    if trainer.max_epochs is not None and 0 <= trainer.max_epochs <= trainer.current_epoch:
+        return f"max_epochs {trainer.max_epochs} reached"
+    return "a callback asked for it"

@@ -1,0 +1,148 @@
+"""What the command line says by itself, at once: help, versions, and what a mistyped word may have meant."""
+
+import difflib
+import re
+import sys
+import textwrap
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
+
+from commands import catalogue
+
+COMMANDS = {
+    "fit": "train a model: ganzoo fit --config quickstart",
+    "test": "score a trained model on test data: ganzoo test --config quickstart --ckpt_path last",
+    "validate": "score it on validation data",
+    "predict": "make images: ganzoo predict --config quickstart --ckpt_path best",
+    "list": "the recipes, with their models, papers and parameter counts",
+    "scorer": "train a classifier of your own to score with",
+}
+SYNONYMS = {"train": "fit", "run": "fit", "eval": "test", "evaluate": "test", "score": "test", "sample": "predict"}
+SYNONYMS |= {"generate": "predict", "recipes": "list", "ls": "list", "val": "validate"}
+HELP = "-h", "--help", "help"
+
+# In messages: what was given, and what could have been. Lightning's and jsonargparse's forms are among them.
+GIVEN = re.compile(r"(?:got|is called|[Gg]ot value:|Given value:|no option|accelerator=|strategy=) ?'?([\w.-]+)")
+LISTED = re.compile(
+    r"(?:must be one of|give one of|the recipes are:|it takes:|[Aa]vailable names are:|choices:) ([\w, ]+)"
+    r"|Literal\[([^]]+)\]"
+)
+
+
+def answer(words: list[str]) -> bool:
+    """Answer help and --version, and end with status 2 for a command that is none. Return whether that was all."""
+    if not words:
+        *others, last = COMMANDS
+        fail(2, f"say what to do: {', '.join(others)} or {last}, e.g. ganzoo fit --config quickstart")
+    if words[0] in HELP:
+        print(overview())
+    elif words[0] in ("--version", "-V", "version"):
+        print(f"ganzoo {own_version()}")
+    elif words[0] not in COMMANDS:
+        if words[0] in catalogue.names():
+            fail(2, f"{words[0]} is a recipe: ganzoo fit --config {words[0]}")
+        near = SYNONYMS.get(words[0]) or next(iter(difflib.get_close_matches(words[0], COMMANDS, 1)), None)
+        hint = f"did you mean {near}? " if near else ""
+        fail(2, f"no command is called {words[0]!r}: {hint}there are {', '.join(COMMANDS)}")
+    elif words[0] not in ("list", "scorer") and any(word in HELP[:2] for word in words):
+        print(screen(words[0]))
+    elif words[0] not in ("list", "scorer") and len(words) > 1 and words[1] in catalogue.names():
+        fail(2, f"{words[1]} is a recipe: did you mean ganzoo {words[0]} --config {words[1]}?")
+    else:
+        words[:] = ["--help" if word == "--help-all" else word for word in words]
+        return False
+    return True
+
+
+def own_version() -> str:
+    """Return the version that is installed."""
+    try:
+        return version("ganzoo-lightning")
+    except PackageNotFoundError:  # run from a checkout
+        return "(not installed)"
+
+
+def overview() -> str:
+    """Return what `ganzoo --help` says."""
+    lines = ["usage: ganzoo COMMAND ...", "", "GANs, by recipe.", ""]
+    lines += [f"  {name:10}{what}" for name, what in COMMANDS.items()]
+    lines += ["", "ganzoo COMMAND --help    what people change", "ganzoo COMMAND --help-all    every option"]
+    return "\n".join(
+        [*lines, "ganzoo --version", "--debug with any command shows where in the code an error was found"]
+    )
+
+
+def screen(command: str) -> str:
+    """Return one screen of what people change; the names in it are the catalogue's."""
+    known = catalogue.load()
+    rows = [
+        ("--config RECIPE", "a recipe's name (ganzoo list) or a file; given twice, the second one changes the first"),
+        ("--model CLASS", f"{', '.join(known['models'])}, or my_module.MyGAN in the current folder"),
+        ("--model.init_args.network NAME", ", ".join(known["networks"])),
+        ("--model.init_args.generator_options.KEY VALUE", "of the network; critic_options likewise"),
+        ("--model.init_args.prior NAME", ", ".join(known["priors"])),
+        ("--model.init_args.schedule NAME", ", ".join(known["schedules"])),
+        ("--model.init_args.critic_steps N", "critic updates in a step"),
+        (
+            "--model.init_args.generator_optimizer.lr X",
+            "where the recipe has one, else '{name: adam, lr: X}'; and critic_optimizer",
+        ),
+        ("--data CLASS", f"{', '.join(known['data'])}, or my_module.MyData"),
+        ("--data.init_args.batch_size N", "images per critic update and process"),
+        ("--data.init_args.data_dir DIR", "where data sets lie; $GANZOO_DATA, or data/"),
+        ("--trainer.max_steps N", "generator updates"),
+        ("--trainer.devices N", "processes or accelerators; --trainer.accelerator cpu or gpu"),
+        ("--trainer.val_check_interval N", "steps between validations"),
+        ("--generator_ema.decay X", "average the generator, e.g. 0.999"),
+        ("--scores.scorer NAME", f"{', '.join(known['scorers'])}, or a file of ganzoo scorer"),
+        ("--image_grid.every_n_steps N", "steps between pictures"),
+        ("--loggers [A,B]", "wandb, csv, tensorboard"),
+        ("--ckpt_path FILE", "or last, best; for fit also auto: resume if there is something to resume"),
+        ("--seed_everything N", "0 unless given"),
+        ("--print_config", "the whole configuration, nothing is run"),
+        ("--model.help CLASS", "all arguments of a model; --data.help CLASS likewise"),
+        (f"ganzoo {command} --help-all", "every option, Lightning's Trainer's too"),
+    ]
+    lines = [f"usage: ganzoo {command} --config RECIPE [--option value ...]", "", COMMANDS[command], ""]
+    width = max(len(option) for option, _ in rows) + 2
+    for option, what in rows:
+        first, *others = textwrap.wrap(what, 104 - width)
+        lines += [f"  {option:{width}}{first}", *(f"  {'':{width}}{other}" for other in others)]
+    return "\n".join(lines)
+
+
+def meant(word: str, known: Iterable[str], form: str = "{}") -> str:
+    """Return `did you mean ...?` for the nearest of the known names, nothing where none is near."""
+    near = nearest(word, known)
+    return f"did you mean {form.format(near)}?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the nearest of the known names, compared without case, underscores and dashes; None if none is near."""
+    plain: dict[str, str] = {}
+    for name in known:
+        plain.setdefault(simple(name), name)
+    near = difflib.get_close_matches(simple(word), plain, 1, 0.66)
+    near = near or [name for name in plain if len(word) > 2 and name.startswith(simple(word))]
+    return plain[near[0]] if near else None
+
+
+def simple(name: str) -> str:
+    """Return a name as it is compared: small letters, digits and dots."""
+    return re.sub(r"[^a-z0-9.]", "", name.lower())
+
+
+def with_suggestion(message: str) -> str:
+    """Return a message that lists what could have been given, with the nearest of it to what was given."""
+    given, listed = GIVEN.search(message), LISTED.findall(message)
+    if not (given and listed) or "did you mean" in message:
+        return message
+    hint = meant(given[1], re.findall(r"[\w-]+", " ".join(a or b for a, b in listed)))
+    return f"{message}; {hint}" if hint else message
+
+
+def fail(status: int, message: str) -> NoReturn:
+    """End with one line."""
+    print("ganzoo: error:", *with_suggestion(message).split(), file=sys.stderr)
+    raise SystemExit(status)

@@ -1,0 +1,104 @@
+"""The command line's words to settings, and what is wrong with them in one line."""
+
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import NoReturn, get_type_hints
+
+import lightning.pytorch.callbacks
+from lightning.pytorch.cli import LightningArgumentParser
+
+import datamodules
+import zoo
+from commands import catalogue
+from commands.messages import fail, meant, nearest, with_suggestion
+from zoo.engine.optimizers import OptimizerConfig
+
+IRRELEVANT = re.compile(r"^Expected a (<class 'NoneType'>|path)|^Does not validate against any")
+
+# Options as other programs call them.
+SHORT = {
+    "lr": "model.init_args.generator_optimizer.lr",
+    "learning_rate": "model.init_args.generator_optimizer.lr",
+    "steps": "trainer.max_steps",
+    "epochs": "trainer.max_epochs",
+    "seed": "seed_everything",
+    "gpus": "trainer.devices",
+    "resume": "ckpt_path",
+}
+
+
+class Parser(LightningArgumentParser):
+    """A parser whose errors are one line."""
+
+    advice = "see ganzoo fit --help"
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        """Print what is wrong and end with status 2."""
+        # Of a failed union, jsonargparse tells every branch: only what the chosen class said is of use.
+        problem, _, given = str(message).partition("Given value type:")
+        head, *branches = re.split(r"\n\s*- ", problem)
+        causes = [branch for branch in branches if not IRRELEVANT.search(branch)]
+        told = [head.split("\n")[0], "; ".join(causes), *given.split("\n")[1:]] if causes else [str(message)]
+        if causes and "Namespace(" in given:  # a class and all it was given: the cause names what is wrong
+            told = causes
+        line = with_suggestion(" ".join(told))
+        hint = self.suggestion(str(message))
+        fail(2, f"{line}; {hint} ({self.advice})" if hint else f"{line} ({self.advice})")
+
+    def suggestion(self, message: str) -> str:
+        """Return what a mistyped option or name may have meant, as words; nothing where nothing is near."""
+        if found := re.search(r"unrecognized arguments: (-*)([\w.-]+)", message):
+            return self.option_meant(found[2]) if found[1] else stray_meant(found[2])
+        if found := re.search(r"Option '([\w-]+)' is not accepted", message):
+            return meant(found[1], arguments(zoo, message) + arguments(datamodules, message))
+        if found := re.search(r"Subcommand '\w+' does not accept option '([\w.]+)'", message):
+            return self.option_meant(found[1])
+        if found := re.search(r"Group '([\w.]+)' does not accept option '(\w+)'", message):
+            return self.option_meant(f"{found[1]}.{found[2]}")
+        if found := re.search(r"Unexpected keys: {'(\w+)'", message):
+            return meant(found[1], get_type_hints(OptimizerConfig))
+        if found := re.search(r"(?:Expected a dot import path string: |class_path ')([\w.-]+)", message):
+            module, _, name = found[1].rpartition(".")
+            held = vars(sys.modules[module]) if module in sys.modules else {}
+            own = [name for name, each in held.items() if inspect.isclass(each)]
+            callbacks = lightning.pytorch.callbacks.__all__ if '"trainer.callbacks"' in message else ()
+            return meant(name, [*own, *callbacks, *zoo.__all__, *datamodules.__all__])
+        return ""
+
+    def option_meant(self, word: str) -> str:
+        """Return which option is meant, by the whole of its name or by its last part."""
+        known = [*self.options(), *(f"data.init_args.{name}" for name in arguments(datamodules))]
+        known += [f"model.init_args.{name}" for name in arguments(zoo)]
+        if "." in word:
+            return meant(word, known, "--{}")
+        ends = {name.rpartition(".")[2]: name for name in reversed(known)}
+        ends |= SHORT | {name: name for name in known if "." not in name}
+        near = nearest(word, ends)
+        return f"did you mean --{ends[near]}?" if near else ""
+
+    def options(self) -> Iterator[str]:
+        """Give the names of all options, of all commands."""
+        commands = getattr(self, "_subcommands_action", None)
+        for parser in [self, *(commands._name_parser_map.values() if commands else ())]:
+            for action in parser._actions:
+                yield from (word[2:] for word in action.option_strings if word.startswith("--"))
+
+
+def stray_meant(word: str) -> str:
+    """Return what a word without an option may have meant: a recipe."""
+    near = nearest(word, catalogue.names())
+    return f"did you mean --config {near}?" if near else f"is {word} a recipe? ganzoo fit --config {word}"
+
+
+def arguments(module: ModuleType, message: str = "") -> list[str]:
+    """Return the arguments of all classes that one of our packages exports, those of a class in the message first."""
+    classes = [each for each in (getattr(module, name) for name in module.__all__) if inspect.isclass(each)]
+    found: list[str] = []
+    for each in sorted(classes, key=lambda each: each.__name__ not in message):
+        makers = [vars(cls)["__init__"] for cls in each.__mro__ if "__init__" in vars(cls) and cls is not object]
+        for maker in makers:
+            found += [name for name in inspect.signature(maker).parameters if name not in ("self", "args", "kwargs")]
+    return found

@@ -1,0 +1,1 @@
+"""What every model trains by: the loop, batches, averages, optimizers, randomness, checkpoints."""

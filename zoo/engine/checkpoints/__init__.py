@@ -1,0 +1,1 @@
+"""Checkpoints as data: read, compared with a model, trusted in nothing else."""

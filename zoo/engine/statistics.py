@@ -1,0 +1,18 @@
+"""Running statistics of several processes."""
+
+import torch
+from lightning.pytorch import Trainer
+from torch import nn
+
+from zoo.engine.average import running_statistics
+
+
+@torch.no_grad()
+def share_statistics(module: nn.Module, trainer: Trainer) -> None:
+    """Make batch norm's running statistics their mean over the ranks: one model, whoever saves it or samples."""
+    if trainer.world_size == 1:
+        return
+    if kept := running_statistics(module):
+        mean = trainer.strategy.reduce(torch.cat([buffer.flatten() for buffer in kept]), reduce_op="mean")
+        for buffer, value in zip(kept, mean.split([buffer.numel() for buffer in kept]), strict=True):
+            buffer.copy_(value.view_as(buffer))

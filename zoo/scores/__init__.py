@@ -1,0 +1,1 @@
+"""Scores of generated images, and the networks that they look through."""
