@@ -1,0 +1,49 @@
+"""What goes through the players: latents, and batches of images."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+from torch import Tensor
+
+
+class Latents(NamedTuple):
+    """Where images come from.
+
+    Attributes:
+        z: [N, D].
+        labels: int64 [N]: the class, mixture component, code or expert of each; None without labels.
+    """
+
+    z: Tensor
+    labels: Tensor | None = None
+
+    def rows(self, index: Tensor | slice) -> Self:
+        """Return some of them."""
+        return type(self)(self.z[index], None if self.labels is None else self.labels[index])
+
+    def cut(self, parts: int) -> Sequence[Self]:
+        """Return equal parts of them, in their order."""
+        if self.labels is None:
+            return [type(self)(z) for z in self.z.chunk(parts)]
+        return [type(self)(*part) for part in zip(self.z.chunk(parts), self.labels.chunk(parts), strict=True)]
+
+
+class Batch(NamedTuple):
+    """Images as the players meet them.
+
+    Attributes:
+        images: [N, C, H, W] in [-1, 1].
+        labels: int64 [N]: classes of real images, those that generated ones were asked for; None without.
+        latents: of generated images.
+    """
+
+    images: Tensor
+    labels: Tensor | None = None
+    latents: Latents | None = None
+
+    def cut(self, parts: int) -> Sequence[Self]:
+        """Return equal parts of it, in their order."""
+        images = self.images.chunk(parts)
+        labels = [None] * len(images) if self.labels is None else self.labels.chunk(parts)
+        latents = [None] * len(images) if self.latents is None else self.latents.cut(parts)
+        return [type(self)(*part) for part in zip(images, labels, latents, strict=True)]
