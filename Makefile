@@ -42,7 +42,7 @@ types: .venv/installed-dev ## mypy
 	$(BIN)/mypy
 
 catalogue: .venv/installed-dev ## compute what `ganzoo list` and the help show from the models
-	$(BIN)/python -c 'from configs import catalogue; catalogue.write()'
+	$(BIN)/python -c 'from commands import catalogue; catalogue.write()'
 
 format: .venv/installed-dev ## let ruff rewrite
 	$(BIN)/ruff check --fix .

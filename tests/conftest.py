@@ -6,25 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-TINY = """\
-model:
-  class_path: zoo.WGANGP
-  init_args:
-    network: mlp
-    generator_options: {hidden: [8]}
-    critic_options: {hidden: [8]}
-    latent_dim: 4
-data:
-  class_path: datamodules.DigitsDataModule
-  init_args: {batch_size: 4, predict_samples: 6}
-trainer: {accelerator: cpu, devices: 1, max_steps: 4, log_every_n_steps: 2, val_check_interval: 2, limit_val_batches: 2,
-          limit_test_batches: 2, enable_model_summary: false}
-image_grid: {every_n_steps: 2, num_images: 4}
-loggers: [csv]
-"""
-
-
-GANZOO_DATA = os.environ.get("GANZOO_DATA")
+from helpers.real_data import FOLDER
+from helpers.recipe import TINY
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,11 +17,10 @@ def threads():
 
 @pytest.fixture(scope="session")
 def real_data():
-    """The folder of the real data: $GANZOO_DATA, or ../shared/data beside the repository."""
-    folder = Path(GANZOO_DATA or Path(__file__).resolve().parents[2] / "shared" / "data")
-    if not (folder / "MNIST" / "raw").is_dir():
+    """The folder of the real data."""
+    if not (FOLDER / "MNIST" / "raw").is_dir():
         pytest.skip("real MNIST is not under $GANZOO_DATA")
-    return folder
+    return FOLDER
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +49,7 @@ def fixed_seed(monkeypatch):
 @pytest.fixture
 def scorer():
     """A scorer of three classes that can be computed by hand."""
-    from small_scorer import linear_scorer
+    from helpers.scorer import linear_scorer
 
     return linear_scorer()
 

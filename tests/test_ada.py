@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from blocks import assert_close, names_with, reference
+from helpers.blocks import assert_close, names_with, reference
 from zoo.augmentations import ADA, AUGMENTATIONS
 from zoo.augmentations.changes import COLOR, GEOMETRY, Draws, draw_geometry
 from zoo.augmentations.resample import sample_bilinear

@@ -9,7 +9,7 @@ import pytest
 
 from datamodules import archive, flowers
 from datamodules.flowers import CLASSES
-from small_data import jpeg, one_line_error, served, small_flowers, write_flowers
+from helpers.data import jpeg, one_line_error, served, small_flowers, write_flowers
 
 
 def pack(path, members):

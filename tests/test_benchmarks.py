@@ -13,7 +13,7 @@ from benchmarks.loops import Bare, textbook
 from benchmarks.overhead import EmptyHooks, EveryStep
 from callbacks import Guard
 from commands.hooks import EVERY_UPDATE
-from small_models import CONV, MARKS, SEED, build, fit, loader, weights
+from helpers.models import CONV, MARKS, SEED, build, fit, loader, weights
 from zoo.engine.randomness import derive_seed
 from zoo.networks.layers import DoubledConv2d, LeakyReLU
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from datamodules import FlowersDataModule, FolderDataModule, cache
-from small_data import jpeg, small_flowers, write_flowers
+from helpers.data import jpeg, small_flowers, write_flowers
+from helpers.real_data import FOLDER
 
 
 @pytest.fixture(autouse=True)
@@ -176,8 +177,7 @@ def test_a_relative_xdg_folder_is_ignored_as_the_standard_asks(monkeypatch):
 @pytest.fixture
 def real_flowers(tmp_path):
     """A data folder whose flower_photos is the real one: caches are written beside the link, not beside the data."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    folder = Path(os.environ.get("GANZOO_DATA") or beside) / "flower_photos"
+    folder = FOLDER / "flower_photos"
     if not folder.is_dir():
         pytest.skip("flower_photos is not under $GANZOO_DATA")
     (tmp_path / "flower_photos").symlink_to(folder.absolute())

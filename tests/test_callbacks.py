@@ -15,9 +15,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from callbacks import GeneratorEMA, Guard, ImageGrid, LastCheckpoint, SampleWriter, Scores, Speed, StepBar
 from callbacks.pictures.image_grid import grid_picture, to_bytes
 from datamodules import DigitsDataModule, Images, ToyDataModule
-from small_data import small_mnist, write_mnist
-from small_runs import BATCH, CRITIC_STEPS, Memory, digits, pixels, small, trainer
-from small_scorer import KEYS
+from helpers.data import small_mnist, write_mnist
+from helpers.runs import BATCH, CRITIC_STEPS, Memory, digits, pixels, small, trainer
+from helpers.scorer import KEYS
 from zoo import GAN
 from zoo.scores.sliced_wasserstein import SlicedWasserstein
 

@@ -5,7 +5,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from callbacks import BestCheckpoint, LastCheckpoint, Speed
-from small_runs import BATCH, CRITIC_STEPS, digits, small, trainer
+from helpers.runs import BATCH, CRITIC_STEPS, digits, small, trainer
 
 # -- checkpoints --
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.functional import max_pool2d
 
-from blocks import assert_close, reference
+from helpers.blocks import assert_close, reference
 from zoo.networks import is_random, mixes_samples
 from zoo.networks.attention import SelfAttention
 from zoo.networks.conditional_norm import ConditionalBatchNorm2d

@@ -16,7 +16,7 @@ from torch.testing import assert_close
 import cli
 from commands import recipes, scorers
 from commands.scorers import train
-from small_data import write_images
+from helpers.data import write_images
 from zoo.scores.classifier import Classifier, distorted
 from zoo.scores.scorers import INDEX, load_scorer
 

@@ -16,8 +16,8 @@ from lightning.pytorch.cli import LightningCLI
 
 import callbacks
 import cli
-from command_line import DATA, error, same, weights
 from commands import command, recipes
+from helpers.command_line import DATA, error, same, weights
 
 # -- a run's folder --
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import cli
-from command_line import DATA, MODEL, error, same, weights
+from helpers.command_line import DATA, MODEL, error, same, weights
 
 
 def test_a_resumed_run_is_the_run_that_never_stopped(run):

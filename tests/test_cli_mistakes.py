@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import cli
-from command_line import DATA, MODEL, error
+from helpers.command_line import DATA, MODEL, error
 
 WRONG = [
     (["fit", "--config", "nope"], "'nope'"),

@@ -9,8 +9,8 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 
 from callbacks import LastCheckpoint, Scores
-from command_line import error
-from small_runs import Memory, digits, small, trainer
+from helpers.command_line import error
+from helpers.runs import Memory, digits, small, trainer
 from zoo.engine import compatible
 
 # Values of each option that work; the command line gives plugins and callbacks itself.

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 import cli
-from command_line import MODEL, error
+from helpers.command_line import MODEL, error
 
 ROOT = Path(__file__).resolve().parent.parent
 

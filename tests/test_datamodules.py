@@ -22,7 +22,7 @@ from datamodules import (
 from datamodules.batches import Images
 from datamodules.images import default_data_dir, to_unit_range
 from datamodules.splits import held_out
-from small_data import small_mnist, write_images, write_mnist
+from helpers.data import small_mnist, write_images, write_mnist
 from zoo.scores.scorers import INDEX
 
 

@@ -15,7 +15,7 @@ import zoo
 from callbacks import Guard, Scores
 from datamodules import DigitsDataModule
 from datamodules.images import to_unit_range
-from small_scorer import KEYS
+from helpers.scorer import KEYS
 from zoo import losses
 from zoo.scores.evaluation import Evaluation
 from zoo.scores.scorers import load_scorer

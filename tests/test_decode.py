@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, UnidentifiedImageError
 
 from datamodules.decode import decode, read_image
-from small_data import noise
+from helpers.data import noise
 
 
 def saved(tmp_path, image, name="image.png", **options):

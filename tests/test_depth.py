@@ -9,7 +9,7 @@ from PIL import Image
 
 from datamodules import FolderDataModule
 from datamodules.decode import decode
-from small_data import one_line_error, write_images
+from helpers.data import one_line_error, write_images
 
 #: 8x8 grey levels from 0 to 4095: 12 bits.
 RAMP = np.linspace(0, 4095, 64).round().astype(np.uint16).reshape(8, 8)

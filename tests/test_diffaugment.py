@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from blocks import assert_close, names_with, reference
+from helpers.blocks import assert_close, names_with, reference
 from zoo.augmentations import AUGMENTATIONS, DiffAugment
 from zoo.augmentations.diffaugment import brighten, contrast, cut_out, half, saturate, translate
 

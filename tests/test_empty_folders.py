@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import cli
-from command_line import DATA, error
 from commands import catalogue, recipes
+from helpers.command_line import DATA, error
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,7 +7,7 @@ import torch
 
 from datamodules import DigitsDataModule
 from datamodules.images import to_unit_range
-from small_scorer import KEYS, evaluate, fid_of, images, is_of, kid_and_std, precision_recall
+from helpers.scorer import KEYS, evaluate, fid_of, images, is_of, kid_and_std, precision_recall
 from zoo.metrics import ModifiedInceptionScore
 from zoo.scores.evaluation import METRICS, Evaluation
 from zoo.scores.scorers import load_scorer

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from small_scorer import draw, fid_of, is_of, kid_of, precision_recall
+from helpers.scorer import draw, fid_of, is_of, kid_of, precision_recall
 from zoo.scores.feature_scores import KID, InceptionScore, own_randomness
 from zoo.scores.precision_recall import PrecisionRecall
 

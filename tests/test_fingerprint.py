@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from command_line import DATA, error
 from datamodules import DigitsDataModule
 from datamodules.fingerprint import checksum, differences
+from helpers.command_line import DATA, error
 
 TOY = ["--data=datamodules.ToyDataModule", "--model.init_args.network=toy", "--model.init_args.latent_dim=2"]
 TOY += ["--model.init_args.generator_options={}", "--model.init_args.critic_options={}", f"{DATA}points=40"]

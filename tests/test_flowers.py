@@ -7,7 +7,7 @@ from PIL import Image
 
 from datamodules import FlowersDataModule, ImageDataModule, flowers
 from datamodules.flowers import CLASSES
-from small_data import jpeg, one_line_error, small_flowers, write_flowers
+from helpers.data import jpeg, one_line_error, small_flowers, write_flowers
 
 # -- what is read --
 

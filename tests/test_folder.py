@@ -13,7 +13,7 @@ from PIL import Image
 
 from datamodules import FolderDataModule, decode
 from datamodules.depth import graded
-from small_data import noise, one_line_error, write_images
+from helpers.data import noise, one_line_error, write_images
 
 # -- a folder of images: classes and splits --
 

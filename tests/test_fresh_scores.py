@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader
 
 from callbacks import Scores
 from datamodules import DigitsDataModule, FolderDataModule
-from small_data import write_images
-from small_runs import digits, small, trainer
+from helpers.data import write_images
+from helpers.runs import digits, small, trainer
 
 
 @pytest.mark.parametrize(

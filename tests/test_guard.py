@@ -8,7 +8,7 @@ import torch
 import zoo
 from callbacks import BestCheckpoint, Guard, LastCheckpoint, Scores
 from callbacks.scoring.guard import GuardError
-from guarded import SMALL, fit, warnings_of
+from helpers.guarded import SMALL, fit, warnings_of
 from zoo.engine.errors import NothingKeptError
 
 STILL = {"name": "sgd", "lr": 0.0}

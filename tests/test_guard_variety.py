@@ -10,7 +10,7 @@ import zoo
 from callbacks import BestCheckpoint, Guard, LastCheckpoint, Scores
 from callbacks.scoring.guard import GuardError
 from datamodules import DigitsDataModule
-from guarded import SMALL, collapsed, fit, warnings_of
+from helpers.guarded import SMALL, collapsed, fit, warnings_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 

@@ -8,7 +8,7 @@ from PIL import Image
 from callbacks import BestCheckpoint, ComponentGrid, ImageGrid, LastCheckpoint, Scores, Speed, StepBar
 from callbacks.pictures.image_grid import grid_picture, to_bytes
 from callbacks.pictures.pictures import write_gif
-from small_runs import digits, pixels, small, trainer
+from helpers.runs import digits, pixels, small, trainer
 from zoo import GAN, DeLiGAN
 
 # -- ImageGrid --

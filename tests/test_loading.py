@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import zoo
-from small_models import MARKS, build, every_model, fit
+from helpers.models import MARKS, build, every_model, fit
 from zoo.engine.errors import CheckpointError
 
 pytestmark = MARKS

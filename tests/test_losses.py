@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from blocks import assert_close, reference
+from helpers.blocks import assert_close, reference
 from zoo import losses
 
 REAL, FAKE = [0.5, -1.0, 2.0], [-0.25, 0.0, 3.0]

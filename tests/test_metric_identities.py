@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from small_logits import GROUPINGS, assert_same, draw, score
+from helpers.logits import GROUPINGS, assert_same, draw, score
 
 sets = st.builds(draw, st.integers(1, 40), st.integers(2, 8), st.sampled_from([0.1, 1.0, 10.0]), st.integers(0, 10**6))
 a_few = settings(max_examples=30, deadline=None, derandomize=True, database=None)

@@ -9,7 +9,7 @@ import torch
 import torch.multiprocessing as mp
 from torch import Tensor, distributed, nn
 
-from small_logits import GROUPINGS, assert_same, draw, score
+from helpers.logits import GROUPINGS, assert_same, draw, score
 from zoo import metrics
 from zoo.metrics import ModifiedInceptionScore
 

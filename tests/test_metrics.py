@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from small_logits import GROUPINGS, INF, NAN, assert_same, brute_force, draw, score
+from helpers.logits import GROUPINGS, INF, NAN, assert_same, brute_force, draw, score
 from zoo.metrics import ModifiedInceptionScore
 
 

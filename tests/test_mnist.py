@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from datamodules import MNISTDataModule, idx, mnist
-from small_data import one_line_error, served, small_mnist, write_idx, write_mnist
+from helpers.data import one_line_error, served, small_mnist, write_idx, write_mnist
 
 
 @pytest.mark.data

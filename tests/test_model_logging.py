@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
 import zoo
-from small_models import MARKS, build, every_model, fit, loader
+from helpers.models import MARKS, build, every_model, fit, loader
 
 pytestmark = MARKS
 

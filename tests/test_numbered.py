@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
 from datamodules import DigitsDataModule
-from small_models import MARKS, SEED, SHAPE, build, every_model, loader, trainer
+from helpers.models import MARKS, SEED, SHAPE, build, every_model, loader, trainer
 from zoo.engine.errors import BatchError
 from zoo.engine.sampling import Sampler
 from zoo.networks.toy import ToyEnsembleGenerator, ToyMoEGenerator

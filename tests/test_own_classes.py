@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import DATA, MODEL
+from helpers.command_line import DATA, MODEL
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, linear, softplus
 
-from blocks import assert_close, reference
+from helpers.blocks import assert_close, reference
 from zoo import losses, penalties, reconstruction
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from callbacks import LastCheckpoint
-from command_line import error
-from small_runs import digits, small, trainer
+from helpers.command_line import error
+from helpers.runs import digits, small, trainer
 from zoo.engine.errors import NothingKeptError
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
-from small_models import (
+from helpers.models import (
     CONV,
     MARKS,
     SEED,

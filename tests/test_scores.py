@@ -12,7 +12,7 @@ from callbacks import Scores
 from callbacks.scoring.real_answers import RealAnswers
 from callbacks.scoring.score_table import write
 from datamodules import DigitsDataModule, ToyDataModule
-from small_scorer import KEYS
+from helpers.scorer import KEYS
 from zoo import GAN
 from zoo.scores.classifier import Scored
 

@@ -12,8 +12,8 @@ import zoo
 from callbacks import BestCheckpoint, LastCheckpoint, Scores
 from callbacks.pictures.image_grid import grid_picture, to_bytes
 from datamodules import DigitsDataModule
-from small_models import MARKS, build, every_model, fit
-from small_runs import digits, small, trainer
+from helpers.models import MARKS, build, every_model, fit
+from helpers.runs import digits, small, trainer
 from zoo import losses
 from zoo.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d
 

@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
-from small_models import CONV, MARKS, SHAPE, build, every_model, fit, is_plain, same, watched, weights
+from helpers.models import CONV, MARKS, SHAPE, build, every_model, fit, is_plain, same, watched, weights
 
 pytestmark = MARKS
 

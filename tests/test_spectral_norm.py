@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from blocks import assert_close, reference
+from helpers.blocks import assert_close, reference
 from zoo.engine.average import MovingAverage
 from zoo.networks.spectral_norm import SpectralConv2d, SpectralEmbedding, SpectralLinear
 

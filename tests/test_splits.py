@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import Trainer
 
 from datamodules import DataError, ImageDataModule, Images
-from small_data import one_line_error
+from helpers.data import one_line_error
 from zoo import GAN
 
 

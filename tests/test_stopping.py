@@ -19,7 +19,7 @@ from commands import recipes
 from commands.ending import Ending
 from commands.interrupts import Interrupts
 from datamodules import DigitsDataModule
-from small_runs import small, trainer
+from helpers.runs import small, trainer
 
 # -- epochs --
 

@@ -14,7 +14,7 @@ from datamodules import FlowersDataModule, FolderDataModule, folder, room, store
 from datamodules.batches import ImageDataset, Images, OrderedBatches, batch_loader
 from datamodules.splits import held_out
 from datamodules.stored import StoredImages, store
-from small_data import noise, one_line_error, small_flowers, write_flowers, write_images
+from helpers.data import noise, one_line_error, small_flowers, write_flowers, write_images
 from zoo import GAN
 from zoo.scores.scorers import load_scorer
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import DATA, MODEL, error
+from helpers.command_line import DATA, MODEL, error
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import zoo
-from small_models import CONV, MARKS, build, every_model, fit, loader, watched
+from helpers.models import CONV, MARKS, build, every_model, fit, loader, watched
 from zoo.schedules import SCHEDULES
 
 pytestmark = MARKS

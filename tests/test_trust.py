@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import cli
-from command_line import error
-from conftest import TINY
-from spoilt_checkpoints import SPOILT, drop, spoil
+from helpers.checkpoints import SPOILT, drop, spoil
+from helpers.command_line import error
+from helpers.recipe import TINY
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 import zoo
-from command_line import error, same, weights
-from small_runs import digits, small, trainer
-from spoilt_checkpoints import MOMENT, WEIGHT, put, spoil
+from helpers.checkpoints import MOMENT, WEIGHT, put, spoil
+from helpers.command_line import error, same, weights
+from helpers.runs import digits, small, trainer
 from zoo.engine.checkpoints.checkpoint_file import read_file
 from zoo.engine.checkpoints.trusted_optimizers import trial_state
 from zoo.engine.errors import CheckpointError

@@ -19,7 +19,7 @@ from wandb.proto.wandb_internal_pb2 import Record
 from callbacks import WeightsAndBiases
 from callbacks.weights_and_biases import answers, has_key
 from commands import recipes
-from small_scorer import KEYS
+from helpers.scorer import KEYS
 
 KEY = "0123456789" * 4
 

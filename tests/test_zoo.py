@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import zoo
-from small_models import (
+from helpers.models import (
     CONV,
     MARKS,
     MODELS,

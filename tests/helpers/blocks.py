@@ -1,16 +1,14 @@
 """Reference values of building blocks, made by the public implementations: $GANZOO_DATA/vectors/blocks.npz."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-from conftest import GANZOO_DATA
+from helpers.real_data import FOLDER
 
 
 def _stored():
-    path = Path(GANZOO_DATA or Path(__file__).resolve().parents[2] / "shared" / "data") / "vectors" / "blocks.npz"
+    path = FOLDER / "vectors" / "blocks.npz"
     if not path.is_file():
         pytest.skip("the reference values, vectors/blocks.npz, are not under $GANZOO_DATA")
     return np.load(path)
