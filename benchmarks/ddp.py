@@ -20,7 +20,7 @@ from torch import nn
 
 from datamodules import DigitsDataModule
 from zoo import WGANGP
-from zoo.engine.loop import AdversarialLoop
+from zoo.engine.module import AdversarialModule
 
 
 class OwnGradients(DDPStrategy):
@@ -55,7 +55,7 @@ class Clock(Callback):
 def median_step(strategy: DDPStrategy, steps: int) -> float:
     """Milliseconds of the median step."""
     torch.manual_seed(0)
-    model: AdversarialLoop = WGANGP(image_shape=(1, 8, 8), generator_options={"norm": "none"}, latent_dim=32)
+    model: AdversarialModule = WGANGP(image_shape=(1, 8, 8), generator_options={"norm": "none"}, latent_dim=32)
     clock = Clock()
     trainer = Trainer(
         accelerator="cpu",

@@ -74,7 +74,7 @@ def shares(recipe: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         at_the_end = [f"--{key}={STEPS}" for key in ("trainer.max_steps", "trainer.val_check_interval")]
         at_the_end += [
-            f"--{key}.every_n_steps={STEPS}" for key in ("image_grid", "component_grid", "scatter", "last_checkpoint")
+            f"--{key}.every_n_steps={STEPS}" for key in ("image_grid", "label_grid", "scatter", "last_checkpoint")
         ]
         watch = ["--trainer.profiler=benchmarks.shares.Actions", "--trainer.callbacks+=benchmarks.shares.Clock"]
         ganzoo([*words(recipe, folder), *at_the_end, *watch])
@@ -88,7 +88,7 @@ def shares(recipe: str) -> dict[str, Any]:
         "validation": seen["validation"][-1],
         "best": last("BestCheckpoint", "on_validation_end"),
         "pictures": last("ImageGrid", "on_train_batch_end") + last("Scatter", "on_train_batch_end"),
-        "components": last("ComponentGrid", "on_train_batch_end"),
+        "components": last("LabelGrid", "on_train_batch_end"),
         "last": last("LastCheckpoint", "on_train_batch_end"),
     }
     step = float(np.median([after - before for before, after in pairwise(seen["begin"][1:])]))

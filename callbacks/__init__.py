@@ -4,7 +4,7 @@ from callbacks.checkpoints.best_checkpoint import BestCheckpoint
 from callbacks.checkpoints.last_checkpoint import LastCheckpoint
 from callbacks.compile import Compile
 from callbacks.generator_ema import GeneratorEMA
-from callbacks.pictures.image_grid import ComponentGrid, ImageGrid
+from callbacks.pictures.image_grid import ImageGrid, LabelGrid
 from callbacks.pictures.sample_writer import SampleWriter
 from callbacks.pictures.scatter import Scatter
 from callbacks.scoring.guard import Guard
@@ -16,10 +16,10 @@ from callbacks.weights_and_biases import WeightsAndBiases
 __all__ = [
     "BestCheckpoint",
     "Compile",
-    "ComponentGrid",
     "GeneratorEMA",
     "Guard",
     "ImageGrid",
+    "LabelGrid",
     "LastCheckpoint",
     "SampleWriter",
     "Scatter",

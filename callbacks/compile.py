@@ -4,9 +4,8 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from zoo import WGANGP
 from zoo.engine.compiled import compiled
-from zoo.engine.loop import AdversarialLoop
+from zoo.engine.module import AdversarialModule
 from zoo.networks import is_random
 
 
@@ -30,13 +29,13 @@ class Compile(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Puts graphs in the functions' places."""
-        assert isinstance(pl_module, AdversarialLoop)
+        assert isinstance(pl_module, AdversarialModule)
         pl_module.compiled = None  # of a run that failed
         if not self.losses:
             return
         if trainer.world_size > 1:
             raise MisconfigurationException("compile.losses is for one device: leave it out, or train on one")
-        if isinstance(pl_module, WGANGP):
+        if pl_module.needs_second_order:
             if any(isinstance(part, _BatchNorm) for part in pl_module.critic.modules()):
                 raise MisconfigurationException("compile.losses: torch.func cannot take the penalty through batch norm")
             if is_random(pl_module.critic):  # torch.func would draw other masks
@@ -47,7 +46,7 @@ class Compile(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leaves the model as it was."""
-        assert isinstance(pl_module, AdversarialLoop)
+        assert isinstance(pl_module, AdversarialModule)
         pl_module.compiled = None
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

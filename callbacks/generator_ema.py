@@ -2,7 +2,7 @@
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from zoo.engine.loop import AdversarialLoop
+from zoo.engine.module import AdversarialModule
 
 
 class GeneratorEMA(Callback):
@@ -23,6 +23,6 @@ class GeneratorEMA(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begins to average, or goes on; on the device, and with what a checkpoint brought."""
-        assert isinstance(pl_module, AdversarialLoop)
+        assert isinstance(pl_module, AdversarialModule)
         if self.decay is not None:
             pl_module.average(self.decay)

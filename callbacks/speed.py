@@ -6,7 +6,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from zoo.engine.inputs import images_of
-from zoo.engine.loop import AdversarialLoop
+from zoo.engine.module import AdversarialModule
 
 
 class Speed(Callback):
@@ -28,7 +28,7 @@ class Speed(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Counts; logs where the losses are logged."""
-        assert isinstance(pl_module, AdversarialLoop)
+        assert isinstance(pl_module, AdversarialModule)
         self.images_seen += len(images_of(batch)) * trainer.world_size
         if pl_module.is_logged_step and self.last:
             now, (then, seen) = time.perf_counter(), self.last

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from zoo.engine.loop import AdversarialLoop
+from zoo.engine.module import AdversarialModule
 
 
 class StepBar(ProgressBar):
@@ -56,7 +56,7 @@ class StepBar(ProgressBar):
         """One more step."""
         if self.bar is None:
             return
-        assert isinstance(pl_module, AdversarialLoop)
+        assert isinstance(pl_module, AdversarialModule)
         if pl_module.is_logged_step:
             newest = trainer.callback_metrics
             shown = {

@@ -20,6 +20,7 @@ from commands.loggers import build_loggers
 from commands.ranks import stop_together
 from commands.resuming import checked_steps, checkpoint_meant, run_name
 from commands.run_folder import forget_if_empty, log_file, new_run_folder
+from datamodules import DataError, ImageDataModule
 from zoo.engine import precision
 from zoo.engine.compatible import check_options
 from zoo.networks import count_parameters
@@ -28,7 +29,7 @@ log = logging.getLogger("lightning.pytorch.ganzoo")
 
 # What every run has; each does nothing where it has nothing to do.
 CALLBACKS = (
-    "Compile", "GeneratorEMA", "ImageGrid", "ComponentGrid", "Scatter", "Scores", "Guard", "Speed", "StepBar",
+    "Compile", "GeneratorEMA", "ImageGrid", "LabelGrid", "Scatter", "Scores", "Guard", "Speed", "StepBar",
     "SampleWriter", "BestCheckpoint", "LastCheckpoint",
 )  # fmt: skip
 
@@ -52,6 +53,7 @@ class ZooCLI(LightningCLI):
         for name in CALLBACKS:
             parser.add_lightning_class_args(getattr(callbacks, name), snake_case(name))
         parser.link_arguments("data.image_shape", "model.init_args.image_shape", apply_on="instantiate")
+        parser.link_arguments("data", "model.init_args.num_classes", classes_of, apply_on="instantiate")
         parser.set_defaults(
             {
                 "trainer.num_sanity_val_steps": 0,
@@ -198,3 +200,11 @@ class ZooCLI(LightningCLI):
         if self.trainer.is_global_zero:
             print(f"scores:      {self.run_dir / 'scores.json'}\nsample grid: {self.run_dir / 'samples' / 'test.png'}")
             print(f"run folder:  {self.run_dir}")
+
+
+def classes_of(data: ImageDataModule) -> int | None:
+    """Return how many classes data has; None where it cannot be read, which it will say itself."""
+    try:
+        return data.num_classes
+    except DataError:
+        return None

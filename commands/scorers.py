@@ -75,7 +75,7 @@ def train(
     given = {"flip": flip, "image_size": image_size, "data_dir": data_dir, "download": download}
     options: dict[str, Any] = {"batch_size": batch_size} | {name: value for name, value in given.items() if value}
     images: ImageDataModule = KNOWN[data](**options) if data in KNOWN else FolderDataModule(data, **options)
-    if images.num_classes < 2:
+    if (images.num_classes or 0) < 2:
         raise ValueError(f"--data {data}: images of one class only, a scorer tells classes apart: a folder for each")
     seed_everything(seed)
     shape: dict[str, Any] = {"image_shape": list(images.image_shape), "num_classes": images.num_classes}

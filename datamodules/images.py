@@ -56,8 +56,8 @@ class ImageDataModule(LightningDataModule):
 
     #: Which shipped classifier scores this data set, if one does.
     scorer: str | None = None
-    #: Number of classes of the labels.
-    num_classes: int
+    #: Number of classes of the labels; None where that is not known.
+    num_classes: int | None = None
 
     def __init__(
         self,
@@ -98,8 +98,7 @@ class ImageDataModule(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Load and check the images once, whatever the stage. Raise DataError."""
         if not self.splits:
-            classes = getattr(self, "num_classes", None)
-            self.splits = check_splits(type(self).__name__, self.load(), self.image_shape, classes)
+            self.splits = check_splits(type(self).__name__, self.load(), self.image_shape, self.num_classes)
 
     def train_dataloader(self) -> DataLoader[Images]:
         """One item per training step: `batches_per_step x batch_size` images."""

@@ -64,7 +64,7 @@ class ToyDataModule(ImageDataModule):
 
     def draw(self, split: str) -> Images:
         """The points of one split, mode by mode."""
-        labels = torch.arange(self.points) * self.num_classes // self.points
+        labels = torch.arange(self.points) * len(self.centres) // self.points
         noise = torch.randn(self.points, 2, generator=seeded(f"toy {self.kind} {split}", self.seed))
         return Images((self.centres[labels] + self.std * noise).view(-1, 2, 1, 1), labels)
 

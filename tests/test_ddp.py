@@ -53,7 +53,7 @@ class Note(Callback):
 
     def on_fit_start(self, trainer, model):
         """Listens to the prior and to each descent."""
-        model.prior.register_forward_hook(lambda prior, args, latents: self.latents.append(latents.detach()))
+        model.prior.register_forward_hook(lambda prior, args, latents: self.latents.append(latents.z.detach()))
         descend = model.descend
 
         def noted(player, *args):
@@ -102,7 +102,9 @@ def shared(cls, rank, world):
         def build_prior(self):
             prior = super().build_prior()
             forward = prior.forward
-            prior.forward = lambda n, generator=None: forward(n * world, generator)[rank::world]
+            prior.forward = lambda n, source=None, labels=None: forward(n * world, source).rows(
+                slice(rank, None, world)
+            )
             return prior
 
     return Shared

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from callbacks import BestCheckpoint, ComponentGrid, ImageGrid, LastCheckpoint, Scores, Speed, StepBar
+from callbacks import BestCheckpoint, ImageGrid, LabelGrid, LastCheckpoint, Scores, Speed, StepBar
 from callbacks.pictures.image_grid import grid_picture, to_bytes
 from callbacks.pictures.pictures import write_gif
 from helpers.runs import digits, pixels, small, trainer
@@ -78,17 +78,17 @@ def test_a_gif_has_a_frame_for_each_picture_up_to_a_limit(pictures, frames, tmp_
             assert (gif.n_frames, gif.size) == (frames, (8, 4))
 
 
-def test_a_row_of_the_component_grid_is_one_component(tmp_path):
+def test_a_row_of_the_label_grid_is_one_component(tmp_path):
     model = small(DeLiGAN, prior_options={"components": 3, "sigma_init": 0.0})
-    trainer(tmp_path, grid := ComponentGrid(every_n_steps=2, num_images=4)).fit(model, digits())
-    with Image.open(tmp_path / "samples" / "components_step_0000004.png") as picture:
+    trainer(tmp_path, grid := LabelGrid(every_n_steps=2, num_images=4)).fit(model, digits())
+    with Image.open(tmp_path / "samples" / "labels_step_0000004.png") as picture:
         pixels = np.array(picture.convert("L"))
     side = 34  # 8 pixels, enlarged fourfold, and the line between
     assert pixels.shape == (2 + 3 * side, 2 + 4 * side)
     made = to_bytes(model.generator.eval()(model.prior.mu)).squeeze(1)
     model.prior.sigma.data.zero_()
     grid.draw(trainer(tmp_path), model, "narrow", 4)
-    with Image.open(tmp_path / "samples" / "components_narrow.png") as picture:
+    with Image.open(tmp_path / "samples" / "labels_narrow.png") as picture:
         pixels = np.array(picture.convert("L"))
     for row in range(3):
         for column in range(4):
@@ -96,6 +96,6 @@ def test_a_row_of_the_component_grid_is_one_component(tmp_path):
             assert np.array_equal(tile, made[row].detach().numpy())
 
 
-def test_no_component_grid_without_components(tmp_path):
-    trainer(tmp_path, ComponentGrid(every_n_steps=1)).fit(small(GAN), digits())
+def test_no_label_grid_without_components(tmp_path):
+    trainer(tmp_path, LabelGrid(every_n_steps=1)).fit(small(GAN), digits())
     assert not (tmp_path / "samples").exists()

@@ -64,7 +64,7 @@ def test_a_loss_of_a_player_that_did_not_move_is_not_logged(tmp_path):
     """Rounds in which the generator, the critic, the generator alone moves."""
 
     class Told(zoo.GAN):
-        def peek(self, real, move):
+        def current_generator_loss(self, real, move):
             return 0.0 if self.global_step == 1 else 9.0
 
     model = build(Told, schedule="deligan_mnist")

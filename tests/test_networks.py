@@ -196,7 +196,9 @@ CASES = [(name, shape) for name in NETWORKS for shape in SHAPES.get(name, [DIGIT
 
 @pytest.mark.parametrize(("name", "shape"), CASES)
 def test_every_pair_makes_and_judges_its_shapes(name, shape):
-    images = generator(name, 5, shape)(torch.randn(3, 5))
+    network = generator(name, 5, shape)
+    labels = () if getattr(network, "num_labels", None) is None else (torch.arange(3),)
+    images = network(torch.randn(3, 5), *labels)
     assert images.shape == (3, *shape)
     assert images.abs().max() <= 1
     outputs = critic(name, shape)(images)
@@ -293,22 +295,21 @@ def test_sampling_from_batch_norm_needs_no_batch():
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 10])
-def test_ensemble_runs_each_slot_through_its_own_generator(n):
+def test_ensemble_runs_each_sample_through_its_own_generator(n):
     network = generator("toy_ensemble", 2, POINT, members=4)
     nn.init.normal_(network.first_bias)
     nn.init.normal_(network.last_bias)
-    latents = torch.randn(n, 2)
+    latents, members = torch.randn(n, 2), torch.randint(4, (n,))
     expected = []
-    for slot, z in enumerate(latents):
-        m = slot % 4
+    for m, z in zip(members, latents, strict=True):
         hidden = torch.tanh(z @ network.first_weight[m] + network.first_bias[m, 0])
         expected.append(torch.tanh(hidden @ network.last_weight[m] + network.last_bias[m, 0]))
-    torch.testing.assert_close(network(latents), torch.stack(expected).view(n, *POINT))
+    torch.testing.assert_close(network(latents, members), torch.stack(expected).view(n, *POINT))
 
 
-def test_moe_s_expert_is_the_slot():
+def test_moe_s_expert_is_the_label():
     network = generator("toy_moe", 2, POINT, experts=3)
-    points = network(torch.ones(7, 2))
+    points = network(torch.ones(7, 2), torch.arange(7) % 3)
     torch.testing.assert_close(points[:3], points[3:6])
     torch.testing.assert_close(points[0], points[6])
     experts = points[:3].flatten(1)

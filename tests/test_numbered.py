@@ -10,13 +10,19 @@ import zoo
 from datamodules import DigitsDataModule
 from helpers.models import MARKS, SEED, SHAPE, build, every_model, loader, trainer
 from zoo.engine.errors import BatchError
-from zoo.engine.sampling import Sampler
+from zoo.engine.sampler import Sampler
 from zoo.networks.toy import ToyEnsembleGenerator, ToyMoEGenerator
 from zoo.priors import GaussianMixture, Normal
 
 pytestmark = MARKS
 
 MIXTURES = [{"sampling": "random"}, {"sampling": "stratified"}, {"sampling": "fixed"}, {"noise": "uniform"}]
+
+
+def in_turns(experts):
+    prior = Normal(2)
+    prior.take_labels(experts, in_turns=True)
+    return prior
 
 
 def assert_same(one, other):
@@ -28,8 +34,8 @@ def assert_same(one, other):
     [
         Sampler(Normal(3), torch.nn.Linear(3, 2)),
         *[Sampler(GaussianMixture(3, 10, **options), torch.nn.Linear(3, 2)) for options in MIXTURES],
-        Sampler(Normal(2), ToyMoEGenerator(2, (2, 1, 1), experts=5)),
-        Sampler(Normal(2), ToyEnsembleGenerator(2, (2, 1, 1), members=7)),
+        Sampler(in_turns(5), ToyMoEGenerator(2, (2, 1, 1), experts=5)),
+        Sampler(in_turns(7), ToyEnsembleGenerator(2, (2, 1, 1), members=7)),
     ],
     ids=["normal", "random", "stratified", "fixed", "uniform noise", "MoE", "Ensemble"],
 )
@@ -57,20 +63,15 @@ def test_components_are_as_frequent_by_number_as_they_are_by_batch():
 
 
 def test_few_samples_come_from_all_experts():
-    sampler = Sampler(Normal(2), ToyMoEGenerator(2, (2, 1, 1), experts=10))
-    rows = []
-    sampler.generator.register_forward_hook(lambda module, args, images: rows.append(len(args[0])))
-    few, full, more, most = (sampler(n, torch.Generator().manual_seed(0)) for n in (4, 10, 14, 20))
-    assert rows == [10, 10, 20, 20]
-    assert torch.equal(few, full[[0, 2, 5, 7]])
-    assert torch.equal(more, most[[*range(10), 10, 12, 15, 17]]), "each expert once, then an even choice"
+    prior = in_turns(10)
+    assert prior.eval()(4).labels.tolist() == [0, 2, 5, 7]
+    assert prior(14).labels.tolist() == [*range(10), 0, 2, 5, 7], "each expert once, then an even choice"
+    assert prior.train()(14).labels.tolist() == [*range(10), 0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("network", ["toy_moe", "toy_ensemble"])
 def test_experts_are_not_cut_off_by_portions_nor_without_a_word_by_batches(network, tmp_path, monkeypatch):
     toy = {"network": network, "image_shape": (2, 1, 1), "latent_dim": 2}
-    with pytest.raises(ValueError, match="accumulate must be 1"):
-        zoo.GAN(**toy, accumulate=2)
     told = []
     monkeypatch.setattr("zoo.engine.inputs.log.warning", lambda text, *values: told.append(text % values))
     images = torch.rand(100, 2, 1, 1) * 2 - 1

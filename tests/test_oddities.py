@@ -60,7 +60,7 @@ def fit(folder, model, images, batch, steps, callbacks=(), precision="32-true"):
 def test_the_generator_may_move_on_the_critic_s_last_latents(tmp_path, cls, reuse):
     model = cls(**MLP, critic_steps=3, reuse_critic_noise=reuse)
     drawn = []
-    model.prior.register_forward_hook(lambda prior, args, latents: drawn.append(latents.detach()))
+    model.prior.register_forward_hook(lambda prior, args, latents: drawn.append(latents.z.detach()))
     fit(tmp_path, model, torch.rand(18, *SHAPE) * 2 - 1, 6, 1)
     critic, generator = drawn[2], drawn[3]
     assert torch.equal(critic, generator) is reuse
@@ -82,7 +82,7 @@ def test_a_separate_update_is_one_step_on_real_then_one_on_fake_images(tmp_path)
     images = torch.rand(16, *SHAPE, dtype=torch.float64) * 2 - 1
     assert fit(tmp_path, model, images, 4, 1, precision="64-true").global_step == 1
     torch.manual_seed(derive_seed("step", 11, 0, 0))
-    fake = generator.eval()(prior(4)).detach()
+    fake = generator.eval()(prior(4).z).detach()
     optimizer = torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.999), eps=1e-7)
     for batch, label in ((images[:4], torch.ones), (fake, torch.zeros)):
         optimizer.zero_grad()
@@ -126,8 +126,8 @@ def test_clipping_may_reach_the_running_statistics(buffers):
 def test_uniform_noise_is_for_training_and_normal_noise_for_looking():
     prior = GaussianMixture(1, components=1, sigma_init=1.0, noise="uniform")
     prior.mu.data.zero_()
-    assert prior(5000).abs().max() < 1
-    assert prior.eval()(5000).abs().max() > 2
+    assert prior(5000).z.abs().max() < 1
+    assert prior.eval()(5000).z.abs().max() > 2
 
 
 def order_of(sampling, epochs=2):

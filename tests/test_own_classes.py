@@ -39,10 +39,11 @@ class LSGAN(GAN):
     """Least squares GAN (arXiv:1611.04076)."""
     paper = "arXiv:1611.04076"
     def critic_loss(self, real, fake):
-        on_real, on_fake = self.judge(real, fake)
+        on_real, on_fake = self.critic_outputs(real, fake)
         return (losses.mean((on_real - 1).square()) + losses.mean(on_fake.square())) / 2
     def generator_loss(self, real, fake):
-        return losses.mean((self.critic(fake) - 1).square()) / 2
+        (on_fake,) = self.critic_outputs(fake)
+        return losses.mean((on_fake - 1).square()) / 2
 
 class Noise(ImageDataModule):
     num_classes = 2

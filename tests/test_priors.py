@@ -12,6 +12,9 @@ def _seed():
     torch.manual_seed(0)
 
 
+DIM = 16  # room for the codes
+
+
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
@@ -22,11 +25,13 @@ def mixture(dim=3, components=4, **options):
 
 @pytest.mark.parametrize("name", PRIORS)
 def test_every_prior_draws_from_the_generator_alone(name):
-    prior = build(PRIORS[name], 3, options={})
-    first, second = prior(10, seeded(1)), prior(10, seeded(1))
-    assert first.shape == (10, 3)
+    prior = build(PRIORS[name], DIM, options={})
+    (first, labels), (second, same) = prior(10, seeded(1)), prior(10, seeded(1))
+    assert first.shape == (10, DIM)
     assert torch.equal(first, second)
-    assert not torch.equal(first, prior(10, seeded(2)))
+    assert not torch.equal(first, prior(10, seeded(2)).z)
+    assert (labels is None) == (prior.num_labels is None)
+    assert labels is None or torch.equal(labels, same)
     state = torch.get_rng_state()
     prior(10, seeded())
     assert torch.equal(state, torch.get_rng_state())
@@ -34,8 +39,8 @@ def test_every_prior_draws_from_the_generator_alone(name):
 
 @pytest.mark.parametrize("name", PRIORS)
 def test_every_prior_draws_from_torch_without_a_generator(name):
-    prior = build(PRIORS[name], 3, options={})
-    draws = [prior(10) for _ in range(2) if torch.manual_seed(0)]
+    prior = build(PRIORS[name], DIM, options={})
+    draws = [prior(10).z for _ in range(2) if torch.manual_seed(0)]
     assert torch.equal(*draws)
 
 
@@ -43,18 +48,18 @@ def test_every_prior_draws_from_torch_without_a_generator(name):
 def test_mixture_choice_and_noise_both_come_from_the_generator(sampling):
     prior = mixture(sampling=sampling)
     state = torch.get_rng_state()
-    assert torch.equal(prior(8, seeded()), prior(8, seeded()))
+    assert torch.equal(prior(8, seeded()).z, prior(8, seeded()).z)
     assert torch.equal(prior.choose(8, seeded()), prior.choose(8, seeded()))
     assert torch.equal(state, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("name", PRIORS)
 def test_latents_have_the_prior_s_dtype(name):
-    assert build(PRIORS[name], 3, options={}).double()(2, seeded()).dtype == torch.float64
+    assert build(PRIORS[name], DIM, options={}).double()(2, seeded()).z.dtype == torch.float64
 
 
 def test_normal_and_uniform_laws():
-    normal, uniform = Normal(2)(20_000, seeded()), Uniform(2)(20_000, seeded())
+    normal, uniform = Normal(2)(20_000, seeded()).z, Uniform(2)(20_000, seeded()).z
     assert normal.mean() == pytest.approx(0, abs=0.03)
     assert normal.std() == pytest.approx(1, abs=0.03)
     assert uniform.min() >= -1
@@ -140,15 +145,15 @@ def test_fixed_sampling_ties_component_to_slot(n):
     prior = mixture(components=4, sampling="fixed")
     assert prior.choose(n, seeded()).tolist() == [slot % 4 for slot in range(n)]
     noise = prior.normal(n, seeded())
-    assert torch.equal(prior(n, seeded()), prior.reparameterize(torch.arange(n) % 4, noise))
+    assert torch.equal(prior(n, seeded()).z, prior.reparameterize(torch.arange(n) % 4, noise))
 
 
 def test_uniform_noise_stays_in_the_box():
     prior = mixture(components=1, noise="uniform", sigma_init=0.5)
-    offset = (prior(5000, seeded()) - prior.mu).detach() / 0.5
+    offset = (prior(5000, seeded()).z - prior.mu).detach() / 0.5
     assert offset.abs().max() <= 1 + 1e-5
     assert offset.std().item() == pytest.approx(3**-0.5, rel=0.05)
-    evaluated = (prior.eval()(5000, seeded()) - prior.mu).detach() / 0.5
+    evaluated = (prior.eval()(5000, seeded()).z - prior.mu).detach() / 0.5
     assert evaluated.std().item() == pytest.approx(1, rel=0.05)  # normal, as in the authors' code
 
 

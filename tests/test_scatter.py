@@ -10,6 +10,7 @@ from torch import nn
 
 from callbacks.pictures import scatter as module
 from callbacks.pictures.scatter import critic_surface, heat_map, is_points, pixel, scatter_picture
+from zoo import GAN
 
 NOTHING = torch.zeros(0, 2)
 
@@ -86,13 +87,9 @@ class Plane(nn.Module):
 
 
 def stand_in(critic, mixes=False):
-    return SimpleNamespace(
-        critic=critic,
-        critic_mixes_samples=mixes,
-        image_shape=(2, 1, 1),
-        device=torch.device("cpu"),
-        dtype=torch.float32,
-    )
+    model = GAN(image_shape=(2, 1, 1), network="toy", latent_dim=2)
+    model.critic, model.critic_mixes_samples = critic, mixes
+    return model
 
 
 def test_the_surface_is_the_critics_value_less_what_samples_and_data_get():

@@ -15,6 +15,7 @@ from datamodules import DigitsDataModule
 from helpers.models import MARKS, build, every_model, fit
 from helpers.runs import digits, small, trainer
 from zoo import losses
+from zoo.engine.batch import Batch
 from zoo.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d
 
 pytestmark = MARKS
@@ -30,7 +31,7 @@ def test_the_penalty_has_the_weight_and_the_eps_that_were_asked_for(weight, eps)
     images = torch.rand(5, 1, 4, 4, dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(model.critic(images).sum(), images)
     norms = (gradient.flatten(1).square().sum(1) + eps).sqrt()
-    loss = model.critic_loss(images.detach(), images.detach())
+    loss = model.critic_loss(Batch(images.detach()), Batch(images.detach()))
     torch.testing.assert_close(loss, weight * (norms - 1).square().mean())
     torch.testing.assert_close(model.observed["gradient_norm"], norms.mean())
 
@@ -39,7 +40,7 @@ def test_the_penalty_has_the_weight_and_the_eps_that_were_asked_for(weight, eps)
 def test_the_logged_wasserstein_estimate_is_real_minus_fake(cls):
     model = build(cls).double()
     real, fake = torch.rand(2, 6, 1, 4, 4, dtype=torch.float64)
-    model.critic_loss(real, fake)
+    model.critic_loss(Batch(real), Batch(fake))
     gap = (model.critic(real).mean() - model.critic(fake).mean()).detach()
     assert gap.abs() > 1e-3
     torch.testing.assert_close(model.observed["wasserstein"], gap)
@@ -51,7 +52,7 @@ def test_the_critic_s_loss_is_given_images_without_a_graph(cls, tmp_path):
 
     class Asked(cls):
         def critic_loss(self, real, fake):
-            graphs.append(fake.requires_grad)
+            graphs.append(fake.images.requires_grad)
             return super().critic_loss(real, fake)
 
     fit(build(Asked, critic_steps=2), tmp_path, steps=2)

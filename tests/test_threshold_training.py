@@ -10,6 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 import zoo
 from helpers.models import CONV, MARKS, build, every_model, fit, loader, watched
+from zoo.engine.batch import Batch
 from zoo.schedules import SCHEDULES
 
 pytestmark = MARKS
@@ -72,15 +73,15 @@ def test_the_loss_that_a_schedule_reads_is_taken_in_evaluation_mode_and_changes_
         def on_train_batch_start(self, trainer, model, batch, batch_idx):
             model.generator.body[5].eval()  # a part that its user has frozen
             modes, state = [part.training for part in model.modules()], copy.deepcopy(model.state_dict())
-            loss = model.peek(batch[0], 3)
+            loss = model.current_generator_loss(Batch(batch[0]), 3)
             assert modes == [part.training for part in model.modules()]
             assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
-            latents = model.prior(len(batch[0]))
+            latents = model.prior(len(batch[0])).z
             double = copy.deepcopy(model).eval()
             on_fake = double.critic(double.generator(latents))
             seen.append((loss, binary_cross_entropy_with_logits(on_fake, torch.ones(len(latents))).item()))
-            assert model.peek(batch[0], 3) == loss
-            assert model.peek(batch[0], 4) != loss
+            assert model.current_generator_loss(Batch(batch[0]), 3) == loss
+            assert model.current_generator_loss(Batch(batch[0]), 4) != loss
 
     fit(model, tmp_path, steps=2, callbacks=[Peek()])
     assert len(seen) == 2

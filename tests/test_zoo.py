@@ -117,14 +117,14 @@ def test_training_is_the_papers_algorithm_written_out(tmp_path, cls):
         torch.manual_seed(derive_seed("step", SEED, 0, step))
         for real in batch.split(6):
             with torch.no_grad():
-                fake = generator(prior(6))
+                fake = generator(prior(6).z)
             for_critic.zero_grad()
             REFERENCES[cls](critic, real, fake).backward()
             for_critic.step()
             if cls is zoo.WGAN:
                 for weight in critic.parameters():
                     weight.data.clamp_(-0.01, 0.01)
-        on_fake = critic(generator(prior(6)))
+        on_fake = critic(generator(prior(6).z))
         adversarial = binary_cross_entropy_with_logits(on_fake, torch.ones(6).double())
         for_generator.zero_grad()
         loss = -on_fake.mean() if cls in (zoo.WGAN, zoo.WGANGP) else adversarial

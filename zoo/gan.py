@@ -1,4 +1,4 @@
-"""The GAN of 2014, from which every other model derives. The loop itself is in zoo/engine/loop.py."""
+"""The GAN of 2014, from which every other model derives. How a model is trained is in zoo/engine/loop.py."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,25 +11,28 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from zoo import losses
-from zoo.engine.arguments import check_arguments, check_name, plain
-from zoo.engine.average import MovingAverage
+from zoo.augmentations import AUGMENTATIONS
+from zoo.engine.arguments import check_arguments, check_name, check_named, plain
+from zoo.engine.average import AVERAGES
+from zoo.engine.batch import Batch
 from zoo.engine.checkpoints import trust
 from zoo.engine.compatible import check_trainer
-from zoo.engine.epochs import reopen_epoch
-from zoo.engine.loop import AdversarialLoop
-from zoo.engine.optimizers import OptimizerConfig, build_optimizer, check_optimizer
-from zoo.networks import NETWORKS, build, mixes_samples
-from zoo.priors import PRIORS, Prior
+from zoo.engine.evaluation import check_sampling
+from zoo.engine.module import AdversarialModule
+from zoo.engine.optimizers import OptimizerConfig, check_optimizer
+from zoo.engine.prior import Prior
+from zoo.networks import NETWORKS, build, build_named, mixes_samples
+from zoo.priors import PRIORS
 from zoo.schedules import SCHEDULES, Alternate
 
 ADAM: OptimizerConfig = {"name": "adam", "lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-7}
 
 
-class GAN(AdversarialLoop):
+class GAN(AdversarialModule):
     """Generative adversarial network with the non-saturating generator loss (arXiv:1406.2661).
 
-    A paper may change the losses (`critic_loss`, `generator_loss`, `constrain_critic`) and what is built
-    (`build_prior`, `build_generator`, `build_critic`); nothing else.
+    A paper may change the losses, what is built, and the hooks of `zoo.engine.paper`; it reads its own arguments as
+    `self.hparams.x`.
 
     Args:
         image_shape: (C, H, W); the command line takes it from the data module.
@@ -51,6 +54,12 @@ class GAN(AdversarialLoop):
             as the Keras GAN does; for the logistic loss only.
         accumulate: into how many equal portions a batch is cut that does not fit into memory; their gradients add up
             to the batch's, unless batch norm or minibatch discrimination see the whole.
+        num_classes: of the data; the command line takes it from there. Models that are not conditional forget it.
+        augmentation: of what the critic sees in training: a dictionary with a name of `zoo.augmentations`, and what it
+            takes, such as {name: diffaugment, policy: [translation, cutout]}.
+        average: of the generator, for samples: {name: steps, decay, warmup} or {name: images, half_life, ramp_up}.
+        sampling: how samples are made: truncation, standing_statistics (batches), labels (of numbered samples, in
+            turn), and what the generator takes.
     """
 
     paper: ClassVar[str] = "arXiv:1406.2661"
@@ -73,6 +82,10 @@ class GAN(AdversarialLoop):
         fake_mode: Literal["train", "eval"] = "train",
         critic_update: Literal["joint", "separate"] = "joint",
         accumulate: int = 1,
+        num_classes: int | None = None,
+        augmentation: dict[str, Any] | None = None,
+        average: dict[str, Any] | None = None,
+        sampling: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         check_name("network", network, NETWORKS)
@@ -81,6 +94,8 @@ class GAN(AdversarialLoop):
         check_arguments(image_shape, latent_dim, schedule, critic_steps, accumulate, lr_decay)
         check_name("fake_mode", fake_mode, dict.fromkeys(("train", "eval")))
         check_name("critic_update", critic_update, dict.fromkeys(("joint", "separate")))
+        check_named("augmentation", augmentation, AUGMENTATIONS)
+        check_named("average", average, AVERAGES)
         if critic_update == "separate" and type(self).critic_loss is not GAN.critic_loss:
             raise ValueError(f"critic_update separate is for the logistic loss: {type(self).__name__} has its own")
         if reuse_critic_noise and schedule != "alternate":
@@ -88,98 +103,78 @@ class GAN(AdversarialLoop):
         check_optimizer(generator_optimizer, "generator_optimizer")
         check_optimizer(critic_optimizer, "critic_optimizer")
         self.save_hyperparameters()  # the subclass's arguments too
-        self.save_hyperparameters(plain(dict(self.hparams)))
+        self.num_classes = num_classes if self.is_conditional else None
+        self.save_hyperparameters(plain(dict(self.hparams)) | {"num_classes": self.num_classes})
+        if self.is_conditional and not self.num_classes:
+            raise ValueError(f"{type(self).__name__} is told the class of each image, and the data has none")
         self.image_shape, self.network, self.latent_dim = tuple(image_shape), network, latent_dim
         self.generator_options, self.critic_options = generator_options or {}, critic_options or {}
         self.prior_name, self.prior_options = prior, prior_options or {}
         self.optimizer_configs = critic_optimizer, generator_optimizer
         self.critic_steps, self.lr_decay = critic_steps, lr_decay
         self.reuse_critic_noise, self.fake_mode, self.critic_update = reuse_critic_noise, fake_mode, critic_update
-        self.accumulate = accumulate
+        self.accumulate, self.average_options, self.sampling = accumulate, average, sampling or {}
         self.schedule = Alternate(critic_steps) if schedule == "alternate" else SCHEDULES[schedule]()
         self.prior, self.generator, self.critic = self.build_prior(), self.build_generator(), self.build_critic()
-        if accumulate > 1 and self.sampler.places > 1:
-            raise ValueError(f"accumulate must be 1 for {network}: its generator's experts are places in the batch")
+        self.settle_labels()
+        self.augment = build_named(AUGMENTATIONS, augmentation)
         for player in (self.generator, self.critic):
             player.to(memory_format=torch.channels_last)  # convolutions, and what they feed, follow their weights
         self.critic_mixes_samples = mixes_samples(self.critic)
+        check_sampling(self.sampling, self)
+        self.look_once()
 
     # -- what a paper may change --
 
     def build_prior(self) -> Prior:
-        """The module that latents come from."""
+        """Build the module that latents come from."""
         return build(PRIORS[self.prior_name], self.latent_dim, options=self.prior_options)
 
     def build_generator(self) -> nn.Module:
-        """Latents [N, D] to images [N, C, H, W]."""
-        pair = NETWORKS[self.network]
-        return build(pair.generator, self.latent_dim, self.image_shape, options=self.generator_options)
+        """Build what makes images [N, C, H, W] of latents [N, D], and of labels where it is conditional."""
+        options = self.conditions(self.is_conditional) | self.generator_options
+        return build(NETWORKS[self.network].generator, self.latent_dim, self.image_shape, options=options)
 
     def build_critic(self) -> nn.Module:
-        """Images [N, C, H, W] to outputs [N]."""
+        """Build what makes outputs [N] of images [N, C, H, W]."""
         return build(NETWORKS[self.network].critic, self.image_shape, options=self.critic_options)
 
-    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        """What the critic minimises. `fake` carries no graph."""
-        return losses.logistic_critic(*self.judge(real, fake))
+    def critic_loss(self, real: Batch, fake: Batch) -> Tensor:
+        """Compute what the critic minimises. `fake` carries no graph."""
+        return losses.logistic_critic(*self.critic_outputs(real, fake))
+
+    def generator_loss(self, real: Batch, fake: Batch) -> Tensor:
+        """Compute what the generator minimises, the prior's penalty aside."""
+        return losses.logistic_generator(*self.critic_outputs(fake))
 
     @property
-    def critic_terms(self) -> list[Callable[[Tensor, Tensor], Tensor]]:
-        """See `critic_update`."""
+    def critic_terms(self) -> list[Callable[[Batch, Batch], Tensor]]:
+        """The losses of the optimizer steps that make one critic update: see `critic_update`."""
         if self.critic_update == "joint":
             return [self.critic_loss]
-        on_real = lambda real, fake: losses.mean(softplus(-self.critic(real)))  # noqa: E731
-        on_fake = lambda real, fake: losses.mean(softplus(self.critic(fake)))  # noqa: E731
+        on_real = lambda real, fake: losses.mean(softplus(-self.critic_outputs(real)[0]))  # noqa: E731
+        on_fake = lambda real, fake: losses.mean(softplus(self.critic_outputs(fake)[0]))  # noqa: E731
         return [on_real, on_fake]
-
-    def generator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        """What the generator minimises, the prior's penalty aside."""
-        return losses.logistic_generator(self.critic(fake))
 
     # -- what no paper changes --
 
-    def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """The critic's outputs on both, in one pass where its samples don't see each other."""
-        if self.critic_mixes_samples:
-            return self.critic(real), self.critic(fake)
-        on_real, on_fake = self.critic(torch.cat([real, fake.to(real.dtype)])).split([len(real), len(fake)])
-        return on_real, on_fake
+    def conditions(self, wanted: bool) -> dict[str, Any]:
+        """Return the option that makes a network take the labels of the data, if that is wanted."""
+        return {"num_classes": self.num_classes} if wanted else {}
+
+    def settle_labels(self) -> None:
+        """Give the prior the labels that are drawn: the data's classes, or the experts of a generator, in turn."""
+        experts = getattr(self.generator, "num_labels", None)
+        if self.num_classes is not None:
+            self.prior.take_labels(self.num_classes, in_turns=False)
+        elif experts is not None and self.prior.num_labels != experts:
+            self.prior.take_labels(experts, in_turns=True)
 
     def configure_callbacks(self) -> list[Callback]:
         """Add none: Lightning asks this first, so that a Trainer that cannot train two players is refused here."""
         if self.trainer.state.fn == TrainerFn.FITTING:
             check_trainer(self.trainer)
         return []
-
-    def on_fit_start(self) -> None:
-        """Look at the first batch of every fit; leave the evaluation mode in which a model is loaded."""
-        self.is_first_batch = True
-        if not self.training:  # Lightning would train it so
-            self.train()
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the model's name, so that no other is built from it, who moves next, and what the data is."""
-        checkpoint["model_class"] = type(self).__name__
-        checkpoint["schedule"] = self.schedule.state_dict()
-        trainer = self._trainer
-        if trainer is not None:
-            reopen_epoch(checkpoint, trainer.num_training_batches)
-            if self.is_scaled:
-                checkpoint["data"] = trainer.datamodule.fingerprint()  # type: ignore[attr-defined]
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Check all that a checkpoint holds, then take over how long the weights were trained and who moves next."""
-        trainer = self._trainer
-        to_train = trainer is not None and trainer.state.fn == TrainerFn.FITTING
-        trust.check(checkpoint, self, "the checkpoint", to_train)
-        if trainer is not None:
-            trust.take_only_what_is_trusted(checkpoint, self, trainer)
-        if to_train:
-            trust.check_data(checkpoint, getattr(trainer, "datamodule", None))
-        self.trained_steps = checkpoint["global_step"]
-        self.schedule.load_state_dict(checkpoint["schedule"])
-        if any(key.startswith("averaged.") for key in checkpoint["state_dict"]):
-            self.averaged = MovingAverage(self.sampler).to(self.device)
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> "GAN":
@@ -193,9 +188,3 @@ class GAN(AdversarialLoop):
         model = super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True} | kwargs)
         assert isinstance(model, GAN)
         return model.eval()
-
-    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
-        """The critic's, then the generator's, which also trains the prior."""
-        players = self.critic, nn.ModuleList([self.generator, self.prior])
-        configs = zip(self.optimizer_configs, players, strict=True)
-        return [build_optimizer(config, player.parameters()) for config, player in configs]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from zoo import losses
+from zoo.engine.batch import Batch
 from zoo.engine.optimizers import OptimizerConfig
 from zoo.gan import GAN
 
@@ -45,15 +46,15 @@ class WGAN(GAN):
             raise ValueError(f"clip must be finite and above 0, got {clip}")
         self.clip, self.clip_buffers = clip, clip_buffers
 
-    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+    def critic_loss(self, real: Batch, fake: Batch) -> Tensor:
         """f(G(z)) - f(x)."""
-        distance = losses.wasserstein_critic(*self.judge(real, fake))
+        distance = losses.wasserstein_critic(*self.critic_outputs(real, fake))
         self.observe(wasserstein=-distance)
         return distance
 
-    def generator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+    def generator_loss(self, real: Batch, fake: Batch) -> Tensor:
         """-f(G(z))."""
-        return losses.wasserstein_generator(self.critic(fake))
+        return losses.wasserstein_generator(*self.critic_outputs(fake))
 
     @torch.no_grad()
     def constrain_critic(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from zoo import losses
+from zoo.engine.batch import Batch
 from zoo.engine.optimizers import OptimizerConfig
 from zoo.gan import GAN
 from zoo.networks import is_random
@@ -27,6 +28,7 @@ class WGANGP(GAN):
     """
 
     paper: ClassVar[str] = "arXiv:1704.00028"
+    needs_second_order = True
 
     def __init__(
         self,
@@ -59,14 +61,14 @@ class WGANGP(GAN):
                 stacklevel=2,
             )
 
-    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+    def critic_loss(self, real: Batch, fake: Batch) -> Tensor:
         """f(G(z)) - f(x) + lambda (||grad f(x_hat)|| - 1)^2."""
-        distance = losses.wasserstein_critic(*self.judge(real, fake))
-        norms = losses.gradient_norms(self.critic, real, fake, eps=self.gp_eps)
+        distance = losses.wasserstein_critic(*self.critic_outputs(real, fake))
+        norms = losses.gradient_norms(self.critic_given(real), real.images, fake.images, eps=self.gp_eps)
         penalty = losses.norm_penalty(norms)
         self.observe(wasserstein=-distance, gradient_penalty=penalty, gradient_norm=norms.mean())
         return distance + self.gp_weight * penalty
 
-    def generator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+    def generator_loss(self, real: Batch, fake: Batch) -> Tensor:
         """-f(G(z))."""
-        return losses.wasserstein_generator(self.critic(fake))
+        return losses.wasserstein_generator(*self.critic_outputs(fake))

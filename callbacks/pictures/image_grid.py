@@ -10,9 +10,8 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from callbacks.pictures.pictures import Pictures, samples_folder, write_picture
-from zoo.engine.loop import AdversarialLoop
-from zoo.engine.sampling import evaluating
-from zoo.priors import GaussianMixture
+from zoo.engine.module import AdversarialModule
+from zoo.engine.sampler import evaluating
 
 
 def to_bytes(images: Tensor) -> Tensor:
@@ -69,11 +68,11 @@ class ImageGrid(Pictures):
             raise ValueError(f"rescale must be fixed or minmax, got {rescale!r}")
         self.num_images, self.rescale = num_images, rescale
 
-    def draws(self, model: AdversarialLoop) -> bool:
+    def draws(self, model: AdversarialModule) -> bool:
         """See Pictures."""
         return are_pictures(torch.empty(1, *model.image_shape))
 
-    def picture(self, trainer: Trainer, model: AdversarialLoop) -> Image.Image:
+    def picture(self, trainer: Trainer, model: AdversarialModule) -> Image.Image:
         """See Pictures."""
         images = model.sample(self.num_images, self.latents_seed())
         if self.rescale == "minmax":
@@ -91,17 +90,17 @@ class ImageGrid(Pictures):
                 write_picture(grid_picture(real), samples_folder(trainer) / "real.png")
 
 
-class ComponentGrid(Pictures):
-    """Draws what each component of a Gaussian mixture makes, a row each; nothing for models with another prior.
+class LabelGrid(Pictures):
+    """Draws what each label makes, a row each: classes, mixture components, codes, experts. Nothing without labels.
 
     Args:
         every_n_steps: see Pictures.
-        num_images: samples in a row.
+        num_images: samples in a row; a column has the same noise.
         gif: see Pictures.
         seed: see Pictures.
     """
 
-    prefix, title = "components_", "components"
+    prefix, title = "labels_", "labels"
 
     def __init__(self, every_n_steps: int = 5000, num_images: int = 10, gif: bool = False, seed: int = 0) -> None:
         super().__init__(every_n_steps, gif, seed)
@@ -109,18 +108,17 @@ class ComponentGrid(Pictures):
             raise ValueError(f"num_images must be at least 1, got {num_images}")
         self.num_images = num_images
 
-    def draws(self, model: AdversarialLoop) -> bool:
+    def draws(self, model: AdversarialModule) -> bool:
         """See Pictures."""
-        return isinstance(model.prior, GaussianMixture) and are_pictures(torch.empty(1, *model.image_shape))
+        return bool(model.prior.num_labels) and are_pictures(torch.empty(1, *model.image_shape))
 
-    def picture(self, trainer: Trainer, model: AdversarialLoop) -> Image.Image:
+    def picture(self, trainer: Trainer, model: AdversarialModule) -> Image.Image:
         """See Pictures."""
         sampler = model.trained_sampler
-        assert isinstance(sampler.prior, GaussianMixture)
-        component = torch.arange(sampler.prior.components, device=model.device).repeat_interleave(self.num_images)
-        noise = sampler.prior.normal(len(component), self.latents_seed())
+        labels = torch.arange(model.prior.num_labels or 0, device=model.device).repeat_interleave(self.num_images)
         with torch.no_grad(), evaluating(sampler):
-            latents = sampler.prior.reparameterize(component, noise)
+            latents = sampler.prior(len(labels), self.latents_seed(), labels)
             # row by row: all at once would be the largest batch of the whole run
-            images = torch.cat([sampler.generator(row) for row in latents.split(self.num_images)])
+            rows = [latents.rows(row) for row in torch.arange(len(labels)).split(self.num_images)]
+            images = torch.cat([sampler.generate(row) for row in rows])
         return grid_picture(images, columns=self.num_images)

@@ -12,7 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from PIL import Image
 
-from zoo.engine.loop import AdversarialLoop
+from zoo.engine.module import AdversarialModule
 from zoo.files.regular_files import open_regular
 from zoo.files.whole_files import whole_file
 
@@ -43,11 +43,11 @@ class Pictures(Callback):
         self.drawn: list[Path] = []
 
     @abstractmethod
-    def draws(self, model: AdversarialLoop) -> bool:
+    def draws(self, model: AdversarialModule) -> bool:
         """Whether this is a picture of such models."""
 
     @abstractmethod
-    def picture(self, trainer: Trainer, model: AdversarialLoop) -> Image.Image:
+    def picture(self, trainer: Trainer, model: AdversarialModule) -> Image.Image:
         """The picture of the model as it is."""
 
     def latents_seed(self) -> torch.Generator:
@@ -79,12 +79,12 @@ class Pictures(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draws the tested model, whose trainer has taken no steps itself."""
-        assert isinstance(pl_module, AdversarialLoop)
+        assert isinstance(pl_module, AdversarialModule)
         self.draw(trainer, pl_module, "test", pl_module.trained_steps)
 
     def draw(self, trainer: Trainer, model: LightningModule, name: str, step: int) -> None:
         """One picture to every place."""
-        assert isinstance(model, AdversarialLoop)
+        assert isinstance(model, AdversarialModule)
         if not (trainer.is_global_zero and self.draws(model)):
             return
         self.drawn_step = step

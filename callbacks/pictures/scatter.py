@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from callbacks.pictures.pictures import Pictures
-from zoo.engine.loop import AdversarialLoop
-from zoo.engine.sampling import evaluating
+from zoo.engine.module import AdversarialModule
+from zoo.engine.sampler import evaluating
 from zoo.scores.modes import ModeCoverage
 
 #: The picture shows [-LIMIT, LIMIT]^2 on SIDE x SIDE pixels; the critic is asked at CELLS x CELLS places.
@@ -50,11 +50,11 @@ class Scatter(Pictures):
 
     # -- pictures --
 
-    def draws(self, model: AdversarialLoop) -> bool:
+    def draws(self, model: AdversarialModule) -> bool:
         """See Pictures."""
         return is_points(model)
 
-    def picture(self, trainer: Trainer, model: AdversarialLoop) -> Image.Image:
+    def picture(self, trainer: Trainer, model: AdversarialModule) -> Image.Image:
         """See Pictures."""
         samples = model.sample(self.num_points, self.latents_seed()).flatten(1).cpu()
         train = getattr(trainer.datamodule, "splits", {}).get("train")  # type: ignore[attr-defined]
@@ -125,16 +125,17 @@ def critic_surface(model: Any, samples: Tensor, data: Tensor) -> Tensor | None:
     """The critic's value at the middle of every cell, float [CELLS, CELLS], rows from the top down.
 
     Less the mean of what data and samples get on average: losses differ in scale and some critics have no zero, but
-    above 0 is always nearer to data. None for a critic that sees its batch as a whole: it has no opinion of one place.
+    above 0 is always nearer to data. None for a critic that sees its batch as a whole, or is told labels:
+    it has no opinion of one place.
     """
-    if model.critic_mixes_samples:
+    if model.critic_mixes_samples or model.critic_takes_labels:
         return None
     x = ((torch.arange(CELLS) + 0.5) / CELLS * 2 - 1) * LIMIT
     places = torch.stack([x.repeat(CELLS), x.flip(0).repeat_interleave(CELLS)], dim=1)
     parts = [part for part in (places, samples, data) if len(part)]
     points = torch.cat(parts).view(-1, *model.image_shape)
-    with evaluating(model.critic):
-        outputs: Tensor = model.critic(points.to(model.device, model.dtype)).float().cpu()
+    with evaluating(model):
+        outputs: Tensor = model.critic_on(points.to(model.device, model.dtype)).float().cpu()
     values, *known = outputs.split_with_sizes([len(part) for part in parts])
     return (values - torch.stack([value.mean() for value in known]).mean()).view(CELLS, CELLS)
 

@@ -12,8 +12,8 @@ from callbacks.callbacks_of_type import callbacks_of_type
 from callbacks.checkpoints.last_checkpoint import LastCheckpoint, are_finite
 from callbacks.scoring.scores import Scores
 from callbacks.scoring.variety import Variety, total
-from zoo.engine.inputs import images_of
-from zoo.engine.loop import AdversarialLoop
+from zoo.engine.inputs import images_of, labels_of
+from zoo.engine.module import AdversarialModule
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
 
@@ -89,7 +89,7 @@ class Guard(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Looks at losses and weights; waits for the device, as logging does."""
-        assert isinstance(pl_module, AdversarialLoop)
+        assert isinstance(pl_module, AdversarialModule)
         if not pl_module.is_logged_step:
             return
         broken = [f"{name} is {float(x)}" for name, x in pl_module.observed.items() if not math.isfinite(float(x))]
@@ -98,13 +98,13 @@ class Guard(Callback):
         self.watch_weights(trainer, pl_module)
         self.watch_critic(trainer, pl_module)
 
-    def watch_weights(self, trainer: Trainer, model: AdversarialLoop) -> None:
+    def watch_weights(self, trainer: Trainer, model: AdversarialModule) -> None:
         """Looks for weights that are not finite."""
         for player in ("critic", "generator", "prior"):
             if not are_finite(getattr(model, player)):
                 self.report(trainer, "finite", f"the {player} has weights that are not finite")
 
-    def watch_critic(self, trainer: Trainer, model: AdversarialLoop) -> None:
+    def watch_critic(self, trainer: Trainer, model: AdversarialModule) -> None:
         """Counts the looks at which the critic has taken a step and none of its weights has moved."""
         if "critic_loss" not in model.observed:
             return
@@ -130,14 +130,15 @@ class Guard(Callback):
         real = images_of(batch)
         self.variety.add(real, outputs)
         if batch_idx == 0:
-            assert isinstance(pl_module, AdversarialLoop)
-            self.variety.add_outputs(pl_module.critic(torch.cat([real, outputs.to(real.dtype)])))
+            assert isinstance(pl_module, AdversarialModule)
+            labels = labels_of(batch, pl_module).repeat(2) if pl_module.is_conditional else None
+            self.variety.add_outputs(pl_module.critic_on(torch.cat([real, outputs.to(real.dtype)]), labels))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks at what this very validation tells."""
         if (not trainer.training and trainer.state.fn != "fit") or trainer.sanity_checking:
             return
-        assert isinstance(pl_module, AdversarialLoop)
+        assert isinstance(pl_module, AdversarialModule)
         self.watch_weights(trainer, pl_module)
         told = self.symptoms(trainer)
         sick = {kind for kind, symptom in told.items() if symptom}

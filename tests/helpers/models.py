@@ -66,16 +66,16 @@ def watched(cls):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
             self.moves, self.peeks, self.latents = [], [], []
-            self.prior.register_forward_hook(lambda prior, args, latents: self.latents.append(latents.detach()))
+            self.prior.register_forward_hook(lambda prior, args, latents: self.latents.append(latents.z.detach()))
 
-        def move_critic(self, real, counted):
-            self.watch("critic", super().move_critic, real, counted)
+        def update_critic(self, real, counted):
+            self.watch("critic", super().update_critic, real, counted)
 
-        def move_generator(self, real, counted):
-            self.watch("generator", super().move_generator, real, counted)
+        def update_generator(self, real, counted):
+            self.watch("generator", super().update_generator, real, counted)
 
-        def peek(self, real, move):
-            loss = super().peek(real, move)
+        def current_generator_loss(self, real, move):
+            loss = super().current_generator_loss(real, move)
             self.peeks.append((loss, self.latents.pop()))
             return loss
 
@@ -95,7 +95,7 @@ def watched(cls):
                     "who": who,
                     "step": step,
                     "counted": self.global_step - step,
-                    "real": real.clone(),
+                    "real": real.images.clone(),
                     "latents": self.latents.pop(),
                     "changed": [name for name, player in players.items() if not same(before[name], weights(player))],
                     "critic": weights(self.critic),

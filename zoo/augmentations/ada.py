@@ -1,19 +1,20 @@
 """Adaptive discriminator augmentation (arXiv:2006.06676): its changes of geometry and colour, and the rule for p."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.augmentations.changes import COLOR, GEOMETRY, Draws, draw_color, draw_geometry, recolor
 from zoo.augmentations.resample import warp
+from zoo.engine.augmentation import Augmentation
 
 
-class ADA(nn.Module):
+class ADA(Augmentation):
     """Changes geometry and colour, each with probability p, which rises while the critic is too sure of real images.
 
-    r_t is the mean sign of the critic's outputs on real images. The loop calls `observe` with them, sums `recent` over
-    the processes, then calls `adapt` once a step. All state is in buffers: a resumed run goes on with it.
+    r_t is the mean sign of the critic's outputs on real images. The loop calls `observe` with them, then `adapt` once
+    a step. All state is in buffers: a resumed run goes on with it.
     arXiv:2006.06676, Section 3, with the operations of "bgc" (blitting, geometry, colour).
 
     Args:
@@ -83,10 +84,10 @@ class ADA(nn.Module):
         self.recent += torch.stack([outputs.sign().sum(), outputs.new_tensor(outputs.numel())]).to(self.recent)
 
     @torch.no_grad()
-    def adapt(self) -> None:
+    def adapt(self, sum_over_ranks: Callable[[Tensor], Tensor] = lambda value: value) -> dict[str, Tensor]:
         """Count a step; each `every` steps move p by the images seen since, up if r_t is above the target."""
         self.steps += 1
-        self.observed += self.recent
+        self.observed += sum_over_ranks(self.recent)
         self.recent.zero_()
         due = (self.steps % self.every == 0) & (self.observed[1] > 0)
         signs, count = self.observed.unbind()
@@ -95,3 +96,4 @@ class ADA(nn.Module):
             moved = self.p + (self.r - self.target).sign() * count / self.images
             self.p.copy_(torch.where(due, moved.clamp(0, self.max_p), self.p))
         self.observed.copy_(torch.where(due, 0.0, self.observed))
+        return {"augment_p": self.p.clone(), "augment_r": self.r.clone()}

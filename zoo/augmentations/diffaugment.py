@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from zoo.engine.augmentation import Augmentation
 
 
 def brighten(images: Tensor, draw: Tensor) -> Tensor:
@@ -86,7 +88,7 @@ POLICIES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class DiffAugment(nn.Module):
+class DiffAugment(Augmentation):
     """Changes every image by its own draws, in the order of `policy`. arXiv:2006.10738, Section 3.2.
 
     Args:

@@ -42,3 +42,9 @@ def check_arguments(
         raise ValueError(f"schedule {schedule} chooses for itself who moves: critic_steps must be 1")
     if lr_decay is not None and not (len(lr_decay) == 2 and 0 <= lr_decay[0] < lr_decay[1]):
         raise ValueError(f"lr_decay must be two steps, the first before the second, got {lr_decay}")
+
+
+def check_named(argument: str, options: Any, table: Mapping[str, Any]) -> None:
+    """Raise a ValueError unless options are None, or a dictionary with a `name` of the table."""
+    if options is not None and (not isinstance(options, dict) or options.get("name") not in table):
+        raise ValueError(f"{argument} must be a dictionary with a name of {', '.join(table)}; got {options!r}")

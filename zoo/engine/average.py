@@ -14,28 +14,40 @@ class MovingAverage(nn.Module, Generic[M]):
     """The exponential moving average of a module's weights and of its batch norms' running statistics.
 
     torch's own AveragedModel waits for the device at each update, and its average is still a tenth of the first weights
-    after 2,300 updates with decay 0.999; this one's decay is n / (n + 9) until that reaches `decay`.
+    after 2,300 updates with decay 0.999; this one's decay is n / (n + warmup) until that reaches `decay`.
 
     Args:
         module: what is copied now, and averaged from its next update on.
         decay: of the average, in [0, 1): it looks back over about 1 / (1 - decay) updates.
+        warmup: updates; 0 has the full decay from the first update on.
     """
 
-    def __init__(self, module: M, decay: float = 0.999) -> None:
+    def __init__(self, module: M, decay: float = 0.999, warmup: int = 9) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be in [0, 1), got {decay}")
+        if warmup < 0:
+            raise ValueError(f"warmup must be at least 0, got {warmup}")
         super().__init__()
         self.module: M = deepcopy(module).requires_grad_(False)
-        self.decay, self.updates = decay, 0
+        self.decay, self.warmup, self.updates = decay, warmup, 0
+
+    def next_decay(self, images: int) -> float:
+        """Return the decay of an update after `images` more images, and count it."""
+        warm = self.updates / (self.updates + self.warmup) if self.warmup else 1.0
+        self.updates += 1
+        return min(self.decay, warm)
 
     @torch.no_grad()
-    def update(self, module: M) -> None:
+    def update(self, module: M, images: int = 0) -> None:
         """Take in `module` as it is now: its weights and batch norm's running statistics; other buffers are copied.
 
         A mean of spectral norm's vectors, or of counts, is none; a mean of constants drifts.
+
+        Args:
+            module: as the one given to the constructor.
+            images: that the generator has made for this update, on all processes.
         """
-        decay = min(self.decay, self.updates / (self.updates + 9))
-        self.updates += 1
+        decay = self.next_decay(images)
         (ours, held), (theirs, given) = (averaged_and_copied(each) for each in (self.module, module))
         get_ema_multi_avg_fn(decay)(ours, theirs, self.updates)
         for own, their in zip(held, given, strict=True):
@@ -48,6 +60,45 @@ class MovingAverage(nn.Module, Generic[M]):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """From a checkpoint."""
         self.decay, self.updates = state["decay"], state["updates"]
+
+
+class HalfLifeAverage(MovingAverage[M]):
+    """A moving average whose memory is told in images, so that it is the same at any batch size (arXiv:1812.04948).
+
+    An image's weight halves after `half_life` images; at first after `ramp_up` times the images seen so far.
+
+    Args:
+        module: see MovingAverage.
+        half_life: in images, above 0.
+        ramp_up: a share; None has the full half-life from the first update on. StyleGAN2-ADA's is 0.05.
+    """
+
+    def __init__(self, module: M, half_life: float, ramp_up: float | None = None) -> None:
+        if not 0 < half_life < float("inf") or not (ramp_up is None or ramp_up > 0):
+            raise ValueError(f"half_life and ramp_up must be above 0, got {half_life} and {ramp_up}")
+        super().__init__(module, decay=0.0)
+        self.half_life, self.ramp_up, self.images = half_life, ramp_up, 0
+
+    def next_decay(self, images: int) -> float:
+        """See MovingAverage."""
+        half_life = self.half_life
+        if self.ramp_up is not None:
+            half_life = min(half_life, self.ramp_up * self.images)
+        self.images += images
+        self.updates += 1
+        return float(0.5 ** (images / max(half_life, 1e-8)))
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"updates": self.updates, "images": self.images}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """From a checkpoint."""
+        self.updates, self.images = state["updates"], state["images"]
+
+
+#: Which average, by the `name` in the model's option `average`; the other keys are its arguments.
+AVERAGES: dict[str, type[MovingAverage[Any]]] = {"steps": MovingAverage, "images": HalfLifeAverage}
 
 
 def averaged_and_copied(module: nn.Module) -> tuple[list[Tensor], list[Tensor]]:

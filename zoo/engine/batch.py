@@ -18,7 +18,7 @@ class Latents(NamedTuple):
     labels: Tensor | None = None
 
     def rows(self, index: Tensor | slice) -> Self:
-        """Return some of them."""
+        """Return those at an index."""
         return type(self)(self.z[index], None if self.labels is None else self.labels[index])
 
     def cut(self, parts: int) -> Sequence[Self]:

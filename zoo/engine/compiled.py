@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from zoo.engine.batch import Batch, Latents
+
 # fallback_random: eager torch's draws, so that a compiled run is the same run up to rounding
 OPTIONS: dict[str, Any] = {"backend": "inductor", "options": {"fallback_random": True, "triton.cudagraphs": True}}
 
@@ -18,11 +20,11 @@ class CompileError(ValueError):
 class Graphs(NamedTuple):
     """The parts of a round that are worth a graph each, with the gradients that are made through them."""
 
-    generator: Callable[[Tensor], Tensor]
-    """Latents [N, D] to images, for the critic's moves."""
-    critic_terms: list[Callable[[Tensor, Tensor], Tensor]]
-    """See AdversarialLoop.critic_terms."""
-    adversarial: Callable[[Tensor, Tensor], Tensor]
+    images: Callable[[Latents], Tensor]
+    """Latents to images, for the critic's updates."""
+    critic_terms: list[Callable[[Batch, Batch], Tensor]]
+    """See GAN.critic_terms."""
+    adversarial: Callable[[Batch, Latents], Tensor]
     """Real images and latents to the generator's loss."""
 
 
@@ -36,7 +38,7 @@ def compiled(graphs: Graphs, observed: dict[str, Tensor]) -> Graphs:
     def graph(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
         fast = torch.compile(function, fullgraph=True, dynamic=False, **OPTIONS)
 
-        def replayed(*inputs: Tensor) -> Tensor:
+        def replayed(*inputs: Batch | Latents) -> Tensor:
             torch.compiler.cudagraph_mark_step_begin()
             before = dict(observed)
             observed.clear()  # else a graph is for one state of it
@@ -49,7 +51,7 @@ def compiled(graphs: Graphs, observed: dict[str, Tensor]) -> Graphs:
         return replayed
 
     terms = [graph(term) for term in graphs.critic_terms]
-    return Graphs(graph(graphs.generator), terms, graph(graphs.adversarial))
+    return Graphs(graph(graphs.images), terms, graph(graphs.adversarial))
 
 
 @contextmanager

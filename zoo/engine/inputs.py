@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from zoo.engine.errors import BatchError
 
 if TYPE_CHECKING:
-    from zoo.engine.loop import AdversarialLoop
+    from zoo.engine.module import AdversarialModule
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
 
@@ -41,6 +41,19 @@ def images_of(batch: Any) -> Tensor:
             "let the loader give tuples"
         )
     return images
+
+
+def labels_of(batch: Any, model: "AdversarialModule") -> Tensor:
+    """Return the labels [N] of a batch, on the model's device. Raises BatchError for a batch without them."""
+    labels = batch[1] if isinstance(batch, list | tuple) and len(batch) > 1 else None
+    classes = model.prior.num_labels
+    if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.shape != images_of(batch).shape[:1]:
+        found = "none" if labels is None else described(labels)
+        raise BatchError(
+            f"a {type(model).__name__} is told what each image is: a batch must be (images, labels), labels int64 [N] "
+            f"in 0 .. {(classes or 1) - 1}; got {found}"
+        )
+    return labels.to(model.device)
 
 
 def check_images(images: Tensor, image_shape: Sequence[int], dtype: torch.dtype) -> None:
@@ -77,16 +90,16 @@ def check_range(images: Tensor) -> None:
         )
 
 
-def warn_of_places(model: "AdversarialLoop", at_once: int) -> None:
-    """Warn where a generator's experts would not learn alike from so many images at a time."""
-    if at_once % (places := model.sampler.places):
+def warn_of_turns(model: "AdversarialModule", at_once: int) -> None:
+    """Warn where a generator's experts, whose turns begin anew in each batch, would not learn alike."""
+    if model.prior.in_turns and at_once % (labels := model.prior.num_labels or 1):
         log.warning(
-            "this generator has an expert for each of %d places in a batch: of %d images at a time, not all experts "
-            "learn alike; let batch_size be a multiple of %d", places, at_once, places
+            "this generator has %d experts, in turn: of %d images at a time, not all experts learn alike; let "
+            "batch_size be a multiple of %d", labels, at_once, labels
         )  # fmt: skip
 
 
-def check_batch_norm(model: "AdversarialLoop", images: Tensor) -> None:
+def check_batch_norm(model: "AdversarialModule", images: Tensor) -> None:
     """Raise BatchError where one image at a time is to go through a batch norm without positions to divide by."""
     if any(isinstance(part, nn.BatchNorm1d) for player in (model.generator, model.critic) for part in player.modules()):
         raise BatchError(
@@ -109,14 +122,19 @@ def described(value: Any) -> str:
     return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
 
 
-def latents_of(batch: Any, latent_dim: int) -> Tensor:
-    """Return what `predict` is given: latents [N, latent_dim], or the numbers [N] of samples. Raises BatchError."""
-    given = batch[0] if isinstance(batch, list | tuple) and len(batch) == 1 else batch
-    if isinstance(given, Tensor):
+def prediction_of(batch: Any, latent_dim: int) -> tuple[Tensor, Tensor | None]:
+    """Return what `predict` is given: latents [N, latent_dim] or numbers [N] of samples, and labels or None.
+
+    Raises BatchError.
+    """
+    given, labels = batch, None
+    if isinstance(batch, list | tuple) and len(batch) in (1, 2):
+        given, labels = batch[0], batch[1] if len(batch) == 2 else None
+    if isinstance(given, Tensor) and (labels is None or isinstance(labels, Tensor)):
         if given.is_floating_point() and given.dim() == 2 and given.shape[1] == latent_dim:
-            return given
+            return given, labels
         if given.dim() == 1 and given.dtype in (torch.int32, torch.int64) and not (given < 0).any():
-            return given
+            return given, labels
     raise BatchError(
         f"predict takes latents, float [N, {latent_dim}], or numbers of samples, int64 [N], at least 0; "
         f"got {described(given)}"

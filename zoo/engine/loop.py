@@ -1,199 +1,202 @@
-"""The loop that all models share: who moves, what is counted and drawn.
+"""A training step, whatever the model: who moves, on what, with which draws; what is counted.
 
-Shapes: images [N, C, H, W] in [-1, 1]; latents [N, D]; critic outputs [N].
+One training step is a round of the schedule. For `alternate` that is one generator iteration: `critic_steps` critic
+updates, each on its own part of the batch and fresh latents, then one generator update; lazy regularisers follow.
+`trainer.global_step` counts training steps. Every draw comes from (seed, rank, step), so a resumed run is the run that
+never stopped.
 """
 
-from abc import abstractmethod
-from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
-from zoo.engine.compiled import Graphs
+from zoo.engine.batch import Batch
 from zoo.engine.errors import BatchError
-from zoo.engine.inputs import Scaled, check_batch_norm, check_images, check_range, images_of, warn_of_places
+from zoo.engine.inputs import Scaled, check_batch_norm, check_images, check_range, images_of, labels_of, warn_of_turns
 from zoo.engine.optimizers import decayed
 from zoo.engine.randomness import run_seed, seed_draws
-from zoo.engine.recording import RecordingModule
-from zoo.engine.sampling import evaluating
+from zoo.engine.regulariser import CRITIC, GENERATOR, Regulariser, due
+from zoo.engine.sampler import evaluating
 from zoo.engine.statistics import share_statistics
-from zoo.schedules import Schedule
 
-CRITIC, GENERATOR = 0, 1  # the order of the optimizers
+if TYPE_CHECKING:
+    from zoo.engine.module import AdversarialModule
 
 
-class AdversarialLoop(RecordingModule):
-    """Two players, one optimizer each, and a schedule that says who moves.
+def training_step(model: "AdversarialModule", batch: Any, batch_idx: int) -> None:
+    """Train on images [critic_steps * N, C, H, W]: each critic update has its own N."""
+    parts, step = critic_batches(model, batch), model.global_step
+    model.observations.forget_logged()
+    seed_draws(model.device, "step", run_seed(), model.global_rank, step)
+    if model.lr_decay:
+        set_learning_rates(model, decayed(step, *model.lr_decay))
+    if step % model.trainer.num_training_batches == 0:
+        model.schedule.begin_epoch()
+    model.schedule.begin_batch()
+    for move in range(model.schedule.moves):
+        make_move(model, parts[min(move, len(parts) - 1)], move, step)
+    if model.has_lazy_regularisers:
+        make_lazy_moves(model, parts[-1], step)
+    share_statistics(model, model.trainer)
+    model.adapt_all()
+    model.trained_steps = model.global_step
+    if model.is_logged_step:
+        model.log_observed()
 
-    One training step is one round of the schedule. For `alternate` that is one generator iteration: `critic_steps`
-    critic updates, each on its own part of the batch and fresh latents, then one generator update.
-    `trainer.global_step` counts rounds. Every draw of a round comes from (seed, rank, step), so a resumed run is the
-    run that never stopped.
+
+def make_move(model: "AdversarialModule", real: Batch, move: int, step: int) -> None:
+    """Update one of the players: the schedule says which."""
+    schedule = model.schedule
+    # Lightning counts every optimizer's step in global_step; a round must count once: its last move does.
+    last = move == schedule.moves - 1
+    if model.reuse_critic_noise and move >= schedule.moves - 2:
+        seed_draws(model.device, "last", run_seed(), model.global_rank, step)
+    if schedule.moves_generator(model.current_generator_loss(real, move) if schedule.reads_loss else 0.0):
+        model.update_generator(real, counted=last)
+    else:
+        model.update_critic(real, counted=last)
+
+
+def make_lazy_moves(model: "AdversarialModule", real: Batch, step: int) -> None:
+    """Update each player by those of its lazy regularisers whose turn it is."""
+    for player in (CRITIC, GENERATOR):
+        if lazy := due(model.regularisers, player, step):
+            model.regularise(player, real, lazy)
+
+
+def critic_batches(model: "AdversarialModule", batch: Any) -> Sequence[Batch]:
+    """Return a checked batch, cut into one equal part for each critic update. Raises BatchError."""
+    images, portions = images_of(batch), model.critic_steps * model.accumulate
+    if not images.is_floating_point() or not len(images) or len(images) % portions:
+        raise BatchError(
+            f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={model.critic_steps} x "
+            f"accumulate={model.accumulate} of them; got {len(images)} of dtype {images.dtype}"
+            + ("" if images.is_floating_point() else ": give images / 127.5 - 1 of bytes")
+        )
+    check_images(images, model.image_shape, model.dtype)  # type: ignore[arg-type]
+    if model.is_first_batch:
+        model.is_first_batch, model.is_scaled = False, isinstance(batch, Scaled)
+        if not model.is_scaled:
+            check_range(images)
+        warn_of_turns(model, len(images) // model.critic_steps)
+    if len(images) == portions:
+        check_batch_norm(model, images)
+    return Batch(images, labels_of(batch, model) if model.is_conditional else None).cut(model.critic_steps)
+
+
+def update_critic(model: "AdversarialModule", real: Batch, counted: bool) -> None:
+    """Make one critic update; the generator's graph is not even built."""
+    model.player = CRITIC
+    graphs, parts = model.graphs, microbatches(model, real)
+    with torch.no_grad(), evaluating(*[model.generator] * (model.fake_mode == "eval")):
+        latents = model.prior(len(real.images), None, model.fake_labels(real))
+        fakes = [Batch(graphs.images(part), part.labels, part) for part in microbatches(model, latents)]
+    losses: list[Tensor] = []
+    for loss in graphs.critic_terms:
+        terms = (loss(*pair) for pair in zip(parts, fakes, strict=True))
+        if model.always_regularised[CRITIC] and not losses:
+            terms = (with_regularisers(model, CRITIC, *pair) for pair in zip(terms, parts, strict=True))
+        losses.append(model.descend(CRITIC, terms, counted and not losses))
+    model.constrain_critic()
+    model.observe(critic_loss=torch.stack(losses).mean() if len(losses) > 1 else losses[0])
+
+
+def update_generator(model: "AdversarialModule", real: Batch, counted: bool) -> None:
+    """Make one update of the generator and the prior."""
+    model.player = GENERATOR
+    penalties: list[Tensor] = []
+
+    def term(real: Batch, latents: Any) -> Tensor:
+        adversarial = model.graphs.adversarial(real, latents)
+        penalties.append(model.prior.penalty())
+        total = adversarial + penalties[-1]
+        return with_regularisers(model, GENERATOR, total, real) if model.always_regularised[GENERATOR] else total
+
+    with model.toggled_optimizer(optimizer_of(model, GENERATOR)):  # no gradients for the critic's weights
+        latents = model.prior(len(real.images), None, model.fake_labels(real))
+        pairs = zip(microbatches(model, real), microbatches(model, latents), strict=True)
+        loss = model.descend(GENERATOR, (term(*pair) for pair in pairs), counted)
+    if model.averaged is not None:
+        model.averaged.update(model.sampler, len(real.images) * model.trainer.world_size)
+    model.observe(generator_loss=loss - penalties[0].detach())
+
+
+def regularise(model: "AdversarialModule", player: int, real: Batch, lazy: Sequence[Regulariser]) -> None:
+    """Make one update of a player by its lazy regularisers, each times its interval."""
+    model.player = player
+    optimizer = optimizer_of(model, player)
+
+    def term(real: Batch) -> Tensor:
+        values = {each.name: each.loss(real) for each in lazy}
+        model.observe(**values)
+        return torch.stack([each.every * values[each.name] for each in lazy]).sum()
+
+    with model.toggled_optimizer(optimizer):
+        model.descend(player, (term(part) for part in microbatches(model, real)), counted=False)
+
+
+def with_regularisers(model: "AdversarialModule", player: int, loss: Tensor, real: Batch) -> Tensor:
+    """Add a player's regularisers that belong to each of its updates."""
+    for each in model.regularisers:
+        if each.player == player and each.every == 1:
+            value = each.loss(real)
+            model.observe(**{each.name: value})
+            loss = loss + value
+    return loss
+
+
+def microbatches(model: "AdversarialModule", batch: Any) -> Sequence[Any]:
+    """Cut a Batch or Latents into what goes through the networks at once."""
+    return batch.cut(model.accumulate) if model.accumulate > 1 else (batch,)
+
+
+@torch.no_grad()
+def current_generator_loss(model: "AdversarialModule", real: Batch, move: int) -> float:
+    """Return the generator's loss on the latents of the move to come, in inference mode, the same on every rank."""
+    model.player = GENERATOR
+    key = run_seed(), model.global_rank, model.global_step, move if model.schedule.redraws else 0
+    seed_draws(model.device, "move", *key)
+    with evaluating(model.generator, model.critic), model.observations.paused():
+        latents = model.prior(len(real.images), None, model.fake_labels(real))
+        loss = model.generator_loss(real, model.generate(latents))
+    seed_draws(model.device, "move", *key)
+    return float(model.trainer.strategy.reduce(loss, reduce_op="mean"))
+
+
+def optimizer_of(model: "AdversarialModule", player: int) -> LightningOptimizer:
+    """Return the optimizer of CRITIC or GENERATOR."""
+    optimizer: LightningOptimizer = model.optimizers()[player]  # type: ignore[index]
+    return optimizer
+
+
+def set_learning_rates(model: "AdversarialModule", share: float) -> None:
+    """Set both to a share of what they began with."""
+    for optimizer in (optimizer_of(model, CRITIC), optimizer_of(model, GENERATOR)):
+        for group in optimizer.param_groups:
+            group["lr"] = share * optimizer.defaults["lr"]
+
+
+def descend(model: "AdversarialModule", player: int, terms: Iterator[Tensor], counted: bool) -> Tensor:
+    """Make one update of CRITIC or GENERATOR by the mean of `accumulate` terms, each computed when its turn comes.
+
+    Returns that mean; global_step counts the update only if told to.
     """
-
-    # What a model provides.
-    schedule: Schedule
-    critic_steps: int
-    lr_decay: list[int] | None
-    reuse_critic_noise: bool
-    fake_mode: Literal["train", "eval"]
-    accumulate: int
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.automatic_optimization = False
-        self.compiled: Graphs | None = None
-        self.is_first_batch, self.is_scaled = True, False  # is_scaled: a data module of ours gives the images
-
-    @abstractmethod
-    def critic_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        """What the critic minimises. `fake` carries no graph."""
-
-    @property
-    def critic_terms(self) -> list[Callable[[Tensor, Tensor], Tensor]]:
-        """The losses of the optimizer steps that make one critic update: one step, unless a source says otherwise."""
-        return [self.critic_loss]
-
-    @abstractmethod
-    def generator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
-        """What the generator minimises, the prior's penalty aside."""
-
-    def adversarial(self, real: Tensor, latents: Tensor) -> Tensor:
-        """The generator's loss on its images of these latents."""
-        return self.generator_loss(real, self.generator(latents))
-
-    @property
-    def graphs(self) -> Graphs:
-        """What the moves compute; compiled where callbacks.Compile made it so."""
-        return self.compiled or Graphs(self.generator, self.critic_terms, self.adversarial)
-
-    def constrain_critic(self) -> None:
-        """Runs after each critic update."""
-
-    @property
-    def batches_per_step(self) -> int:
-        """How many batches of images one training step consumes."""
-        return self.critic_steps
-
-    def training_step(self, batch: Any, batch_idx: int) -> None:
-        """One round, on images [critic_steps * N, C, H, W]: each critic update has its own N."""
-        parts, step = self.parts(batch), self.global_step
-        self.forget_logged()
-        seed_draws(self.device, "step", run_seed(), self.global_rank, step)
-        if self.lr_decay:
-            self.set_learning_rates(decayed(step, *self.lr_decay))
-        if step % self.trainer.num_training_batches == 0:
-            self.schedule.begin_epoch()
-        self.schedule.begin_batch()
-        for move in range(self.schedule.moves):
-            real = parts[min(move, len(parts) - 1)]
-            # Lightning counts every optimizer's step in global_step; a round must count once: its last move does.
-            last = move == self.schedule.moves - 1
-            if self.reuse_critic_noise and move >= self.schedule.moves - 2:
-                seed_draws(self.device, "last", run_seed(), self.global_rank, step)
-            if self.schedule.moves_generator(self.peek(real, move) if self.schedule.reads_loss else 0.0):
-                self.move_generator(real, counted=last)
-            else:
-                self.move_critic(real, counted=last)
-        share_statistics(self, self.trainer)
-        self.trained_steps = self.global_step
-        if self.is_logged_step:
-            self.observe(**self.prior.describe())
-            self.record({f"train/{name}": value for name, value in self.observed.items()})
-            self.is_logged = True
-
-    def set_learning_rates(self, share: float) -> None:
-        """Sets both to a share of what they began with."""
-        for optimizer in (self.optimizer_of(CRITIC), self.optimizer_of(GENERATOR)):
-            for group in optimizer.param_groups:
-                group["lr"] = share * optimizer.defaults["lr"]
-
-    def parts(self, batch: Any) -> tuple[Tensor, ...]:
-        """The batch's images, cut into one equal part for each critic update."""
-        images, portions = images_of(batch), self.critic_steps * self.accumulate
-        if not images.is_floating_point() or not len(images) or len(images) % portions:
-            raise BatchError(
-                f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={self.critic_steps} x "
-                f"accumulate={self.accumulate} of them; got {len(images)} of dtype {images.dtype}"
-                + ("" if images.is_floating_point() else ": give images / 127.5 - 1 of bytes")
-            )
-        check_images(images, self.image_shape, self.dtype)  # type: ignore[arg-type]
-        if self.is_first_batch:
-            self.is_first_batch, self.is_scaled = False, isinstance(batch, Scaled)
-            if not self.is_scaled:
-                check_range(images)
-            warn_of_places(self, len(images) // portions)
-        if len(images) == portions:
-            check_batch_norm(self, images)
-        return images.chunk(self.critic_steps)
-
-    def move_critic(self, real: Tensor, counted: bool) -> None:
-        """One critic update; the generator's graph is not even built."""
-        with torch.no_grad(), evaluating(*[self.generator] * (self.fake_mode == "eval")):
-            made = [self.graphs.generator(latents) for latents in self.portions(self.prior(len(real)))]
-        paid: list[Tensor] = []
-        for loss in self.graphs.critic_terms:
-            terms = (loss(*portion) for portion in zip(self.portions(real), made, strict=True))
-            paid.append(self.descend(CRITIC, terms, counted and not paid))
-        self.constrain_critic()
-        self.observe(critic_loss=torch.stack(paid).mean() if len(paid) > 1 else paid[0])
-
-    def move_generator(self, real: Tensor, counted: bool) -> None:
-        """One update of the generator and the prior."""
-        penalties: list[Tensor] = []
-
-        def loss(real: Tensor, latents: Tensor) -> Tensor:
-            adversarial = self.graphs.adversarial(real, latents)
-            penalties.append(self.prior.penalty())
-            return adversarial + penalties[-1]
-
-        with self.toggled_optimizer(self.optimizer_of(GENERATOR)):  # no gradients for the critic's weights
-            portions = zip(self.portions(real), self.portions(self.prior(len(real))), strict=True)
-            paid = self.descend(GENERATOR, (loss(*portion) for portion in portions), counted)
-        if self.averaged is not None:
-            self.averaged.update(self.sampler)
-        self.observe(generator_loss=paid - penalties[0].detach())
-
-    def portions(self, batch: Tensor) -> tuple[Tensor, ...]:
-        """A batch, cut into what goes through the networks at once."""
-        return batch.chunk(self.accumulate) if self.accumulate > 1 else (batch,)
-
-    @torch.no_grad()
-    def peek(self, real: Tensor, move: int) -> float:
-        """The generator's loss on the latents of the move to come, in inference mode, the same on every rank."""
-        key = run_seed(), self.global_rank, self.global_step, move if self.schedule.redraws else 0
-        seed_draws(self.device, "move", *key)
-        with evaluating(self.generator, self.critic), self.unobserved():
-            loss = self.generator_loss(real, self.generator(self.prior(len(real))))
-        seed_draws(self.device, "move", *key)
-        return float(self.trainer.strategy.reduce(loss, reduce_op="mean"))
-
-    def optimizer_of(self, player: int) -> LightningOptimizer:
-        """The optimizer of CRITIC or GENERATOR."""
-        optimizers = self.optimizers()
-        assert isinstance(optimizers, list)
-        return optimizers[player]
-
-    def descend(self, player: int, terms: Iterator[Tensor], counted: bool) -> Tensor:
-        """One update of CRITIC or GENERATOR by the mean of `accumulate` terms, each computed when its turn comes.
-
-        Returns that mean; global_step counts the update only if told to.
-        """
-        optimizer, paid = self.optimizer_of(player), []
-        optimizer.zero_grad()
-        for portion in range(self.accumulate):
-            self.portion = portion
-            term = next(terms) / self.accumulate if self.accumulate > 1 else next(terms)
-            # the portions' latents share the prior's graph
-            self.manual_backward(term, retain_graph=portion + 1 < self.accumulate)
-            paid.append(term.detach())
-        self.portion = 0
-        if counted:
-            optimizer.step()
-        else:
-            self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
-        if self.compiled:
-            optimizer.zero_grad()  # gradients in a CUDA graph's memory: the next one to run writes there
-        return torch.stack(paid).sum() if len(paid) > 1 else paid[0]
+    optimizer, losses = optimizer_of(model, player), []
+    optimizer.zero_grad()
+    for index in range(model.accumulate):
+        model.observations.microbatch = index
+        term = next(terms) / model.accumulate if model.accumulate > 1 else next(terms)
+        # the parts' latents share the prior's graph
+        model.manual_backward(term, retain_graph=index + 1 < model.accumulate)
+        losses.append(term.detach())
+    model.observations.microbatch = 0
+    if counted:
+        optimizer.step()
+    else:
+        model.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
+    if model.compiled:
+        optimizer.zero_grad()  # gradients in a CUDA graph's memory: the next one to run writes there
+    return torch.stack(losses).sum() if len(losses) > 1 else losses[0]

@@ -112,18 +112,32 @@ def is_fusible(weights: Iterable[Tensor]) -> bool:
     return all(weight.device.type in ("cpu", "cuda") and weight.is_floating_point() for weight in weights)
 
 
-def build_optimizer(config: OptimizerConfig, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimizer that a checked `config` describes, in its fused form where torch has one for these tensors."""
+def build_optimizer(
+    config: OptimizerConfig, parameters: Iterable[nn.Parameter], correction: float = 1.0
+) -> torch.optim.Optimizer:
+    """Build the optimizer that a checked `config` describes, in its fused form where torch has one for these tensors.
+
+    Args:
+        config: see OptimizerConfig.
+        parameters: what it trains.
+        correction: for lazy regularisers (`zoo.engine.regulariser.correction`): the learning rate times that, decay
+            rates to its power.
+    """
     options: dict[str, Any] = {key: value for key, value in config.items() if key != "name"}
     parameters = list(parameters)
+    if correction != 1:
+        options["lr"] *= correction
+        options |= {key: options[key] ** correction for key in ("alpha", "momentum") if key in options}
     if config["name"] == "rmsprop":
+        if correction != 1 and "alpha" not in options:
+            options["alpha"] = 0.99**correction
         return RMSprop(parameters, **options)
     fused = is_fusible(parameters)
     if config["name"] == "sgd":
         return torch.optim.SGD(parameters, fused=fused, **options)
-    if "betas" in options:
-        options["betas"] = tuple(float(beta) for beta in options["betas"])  # torch 2.15 refuses a mix of int and float
-    return torch.optim.Adam(parameters, fused=fused, **options)
+    # torch 2.15 refuses a mix of int and float
+    betas = tuple(float(beta) ** correction for beta in options.pop("betas", (0.9, 0.999)))
+    return torch.optim.Adam(parameters, fused=fused, betas=betas, **options)
 
 
 def decayed(step: int, begin: int, end: int) -> float:

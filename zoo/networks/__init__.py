@@ -6,6 +6,7 @@ A generator maps latents [N, D] to images [N, C, H, W] in [-1, 1]; a critic maps
 
 import inspect
 import warnings
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from torch import nn
@@ -73,6 +74,14 @@ def build(cls: type[Module], *arguments: Any, options: dict[str, Any]) -> Module
     return module
 
 
+def build_named(table: Mapping[str, type[Module]], options: dict[str, Any] | None) -> Module | None:
+    """Build what the `name` in options is in a table, with the other options; None for None."""
+    if options is None:
+        return None
+    rest = {key: value for key, value in options.items() if key != "name"}
+    return build(table[options["name"]], options=rest)
+
+
 def mixes_samples(network: nn.Module) -> bool:
     """Whether, in training, one sample's output depends on the others in its batch."""
     mixing = nn.modules.batchnorm._BatchNorm | MinibatchDiscrimination
@@ -91,4 +100,4 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters()) + sum(2 * part.num_features for part in keras)
 
 
-__all__ = ["NETWORKS", "Pair", "build", "count_parameters", "is_random", "mixes_samples"]
+__all__ = ["NETWORKS", "Pair", "build", "build_named", "count_parameters", "is_random", "mixes_samples"]

@@ -59,27 +59,26 @@ class ToyPlusGenerator(nn.Module):
 
 
 class ToyMoEGenerator(nn.Module):
-    """MoE-GAN: the generator also sees the one-hot number of its expert, the sample's place in the batch.
+    """MoE-GAN: the generator also sees the one-hot number of its expert, the sample's label.
 
     Args:
         latent_dim: D of the latents [N, D].
         image_shape: (C, H, W).
         hidden: width.
-        experts: sample n belongs to expert n modulo this.
+        experts: how many; the authors' code takes them in turn.
     """
 
     def __init__(self, latent_dim: int, image_shape: tuple[int, int, int], hidden: int = 32, experts: int = 50) -> None:
         super().__init__()
-        self.experts = self.places = experts
+        self.num_labels = experts
         self.body = nn.Sequential(
             *layers(experts + latent_dim, hidden, prod(image_shape)), nn.Unflatten(1, image_shape)
         )
         unit_scaling_(self)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """Latents [N, D] to images [N, C, H, W] in [-1, 1]."""
-        slot = torch.arange(len(latents), device=latents.device) % self.experts
-        images: Tensor = self.body(torch.cat([F.one_hot(slot, self.experts).to(latents), latents], 1))
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """Latents [N, D] and experts [N] to images [N, C, H, W] in [-1, 1]."""
+        images: Tensor = self.body(torch.cat([F.one_hot(labels, self.num_labels).to(latents), latents], 1))
         return images
 
 
@@ -90,12 +89,12 @@ class ToyEnsembleGenerator(nn.Module):
         latent_dim: D of the latents [N, D].
         image_shape: (C, H, W).
         hidden: width of each.
-        members: sample n comes from generator n modulo this.
+        members: how many; the authors' code takes them in turn.
     """
 
     def __init__(self, latent_dim: int, image_shape: tuple[int, int, int], hidden: int = 32, members: int = 50) -> None:
         super().__init__()
-        self.members = self.places = members
+        self.num_labels = members
         self.image_shape = tuple(image_shape)
         pixels = prod(image_shape)
         self.first_weight = nn.Parameter(
@@ -105,13 +104,11 @@ class ToyEnsembleGenerator(nn.Module):
         self.last_weight = nn.Parameter(torch.empty(members, hidden, pixels).uniform_(-1, 1) * sqrt(3 / hidden))
         self.last_bias = nn.Parameter(torch.zeros(members, 1, pixels))
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """Latents [N, D] to images [N, C, H, W] in [-1, 1]; N need not be a multiple of members."""
-        full = F.pad(latents, (0, 0, 0, -len(latents) % self.members))
-        shares = full.unflatten(0, (-1, self.members)).transpose(0, 1)  # [members, share, D]
-        hidden = torch.baddbmm(self.first_bias, shares, self.first_weight).tanh()
-        points = torch.baddbmm(self.last_bias, hidden, self.last_weight).tanh()
-        return points.transpose(0, 1).flatten(0, 1)[: len(latents)].view(-1, *self.image_shape)
+    def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
+        """Latents [N, D] and members [N] to images [N, C, H, W] in [-1, 1]: each sample's own weights, [N, ...]."""
+        hidden = torch.baddbmm(self.first_bias[labels], latents[:, None], self.first_weight[labels]).tanh()
+        points = torch.baddbmm(self.last_bias[labels], hidden, self.last_weight[labels]).tanh()
+        return points.view(-1, *self.image_shape)
 
 
 class ToyCritic(nn.Module):

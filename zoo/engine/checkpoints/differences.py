@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.engine.checkpoints.checkpoint_file import check_top, read_file
-from zoo.gan import GAN
+from zoo.engine.module import AdversarialModule
 
 # What of a model a checkpoint's weights depend on; the rest may differ where nothing is trained.
 ARCHITECTURE = {
@@ -14,7 +14,7 @@ ARCHITECTURE = {
 }  # fmt: skip
 
 
-def differences(saved: dict[str, Any], model: GAN, to_train: bool) -> list[str]:
+def differences(saved: dict[str, Any], model: AdversarialModule, to_train: bool) -> list[str]:
     """Return what a checkpoint says otherwise than `model`, a sentence for each difference that matters.
 
     Every hyperparameter matters `to_train`, since optimizers and counters go on where they were; otherwise those that
@@ -36,9 +36,13 @@ def read(path: Path) -> dict[str, Any]:
     return saved
 
 
-def defaults(model: type[GAN]) -> dict[str, Any]:
+def defaults(model: type[AdversarialModule]) -> dict[str, Any]:
     """What the model's arguments are where nobody says: what a checkpoint meant before an argument existed."""
-    signatures = (inspect.signature(cls.__init__).parameters for cls in reversed(model.__mro__) if issubclass(cls, GAN))
+    signatures = (
+        inspect.signature(cls.__init__).parameters
+        for cls in reversed(model.__mro__)
+        if issubclass(cls, AdversarialModule)
+    )
     named = {name: value.default for parameters in signatures for name, value in parameters.items()}
     return {name: value for name, value in named.items() if value is not inspect.Parameter.empty}
 

@@ -15,14 +15,13 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Timer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
-from zoo.engine.average import MovingAverage
 from zoo.engine.checkpoints.alike import check_alike, check_alike_tensor, check_counters
 from zoo.engine.checkpoints.checkpoint_file import check_top, check_values, read_file
 from zoo.engine.checkpoints.trusted_optimizers import check_optimizers
 from zoo.engine.errors import CheckpointError
 
 if TYPE_CHECKING:
-    from zoo.gan import GAN
+    from zoo.engine.module import AdversarialModule
 
 #: What load_from_checkpoint takes beside hyperparameters.
 LIGHTNINGS = "map_location", "hparams_file", "strict", "weights_only"
@@ -30,7 +29,7 @@ LIGHTNINGS = "map_location", "hparams_file", "strict", "weights_only"
 KNOWN = "lightning", "callbacks"
 
 
-def check(saved: dict[str, Any], model: "GAN", name: str, to_train: bool) -> None:
+def check(saved: dict[str, Any], model: "AdversarialModule", name: str, to_train: bool) -> None:
     """Raise CheckpointError unless the weights in a checkpoint are those of `model`, and its optimizers' to train it.
 
     Args:
@@ -50,7 +49,7 @@ def check(saved: dict[str, Any], model: "GAN", name: str, to_train: bool) -> Non
         check_optimizers(saved, model, name)
 
 
-def check_size(saved: dict[str, Any], model: "GAN", name: str) -> None:
+def check_size(saved: dict[str, Any], model: "AdversarialModule", name: str) -> None:
     """Raise CheckpointError for a checkpoint of more bytes than the weights, their average and two moments could be.
 
     A file with holes is small on a disk and large in memory.
@@ -76,7 +75,9 @@ def check_class(saved: dict[str, Any], cls: type, name: str) -> None:
         )
 
 
-def checked_arguments(saved: dict[str, Any], cls: type["GAN"], name: str, changed: dict[str, Any]) -> dict[str, Any]:
+def checked_arguments(
+    saved: dict[str, Any], cls: type["AdversarialModule"], name: str, changed: dict[str, Any]
+) -> dict[str, Any]:
     """Return the arguments that a checkpoint's model is built with, once its weights are known to fit that model.
 
     The model is built without memory for its weights first, whatever sizes the file states. What a base class takes and
@@ -105,7 +106,7 @@ def checked_arguments(saved: dict[str, Any], cls: type["GAN"], name: str, change
     return arguments
 
 
-def check_file(path: Path, cls: type["GAN"], options: dict[str, Any] | None) -> None:
+def check_file(path: Path, cls: type["AdversarialModule"], options: dict[str, Any] | None) -> None:
     """Raise CheckpointError unless a file is a checkpoint of a class, and its weights fit the model it describes.
 
     Args:
@@ -135,11 +136,11 @@ def check_data(saved: dict[str, Any], data: Any) -> None:
         data.check_fingerprint(record)
 
 
-def check_weights(weights: Mapping[str, Any], model: "GAN", name: str) -> None:
+def check_weights(weights: Mapping[str, Any], model: "AdversarialModule", name: str) -> None:
     """Raise CheckpointError unless names, shapes and kinds of number are the model's, and all are finite."""
     expected = model.state_dict()
     if any(key.startswith("averaged.") for key in weights) and model.averaged is None:
-        average = MovingAverage(model.sampler).state_dict()
+        average = model.new_average().state_dict()
         expected |= {f"averaged.{key}": value for key, value in average.items()}
     if different := sorted(expected.keys() ^ weights.keys()):
         side = "has no" if different[0] in expected else "has an unknown"
@@ -154,7 +155,7 @@ def check_weights(weights: Mapping[str, Any], model: "GAN", name: str) -> None:
         raise CheckpointError(f"{name}: averaged has decay {extra['decay']} and {extra['updates']} updates")
 
 
-def take_only_what_is_trusted(saved: dict[str, Any], model: "GAN", trainer: Trainer) -> None:
+def take_only_what_is_trusted(saved: dict[str, Any], model: "AdversarialModule", trainer: Trainer) -> None:
     """Change a checked checkpoint so that it chooses no path and no rate, before Lightning reads it.
 
     A resumed run's best is its own, in its own folder. The optimizers' options are the configuration's. What else is

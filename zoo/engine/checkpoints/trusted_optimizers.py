@@ -13,10 +13,10 @@ from zoo.engine.errors import CheckpointError
 from zoo.engine.optimizers import OptimizerConfig, build_optimizer
 
 if TYPE_CHECKING:
-    from zoo.gan import GAN
+    from zoo.engine.module import AdversarialModule
 
 
-def check_optimizers(saved: dict[str, Any], model: "GAN", name: str) -> None:
+def check_optimizers(saved: dict[str, Any], model: "AdversarialModule", name: str) -> None:
     """Raise CheckpointError unless a checkpoint has a whole, finite state of each of the model's optimizers."""
     states, configs = saved.get("optimizer_states"), model.optimizer_configs
     if not isinstance(states, list) or len(states) != len(configs):

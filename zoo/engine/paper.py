@@ -1,0 +1,60 @@
+"""What a paper may say beside its networks: hooks with what most papers want."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from zoo.engine.batch import Batch
+from zoo.engine.prior import Prior
+from zoo.engine.regulariser import Regulariser
+
+
+class Paper(ABC):
+    """The hooks that `zoo.engine.loop` calls.
+
+    Shapes: images [N, C, H, W] in [-1, 1]; labels [N]; losses are scalars.
+    """
+
+    #: Whether labels are classes of the data, which the players are told.
+    is_conditional: ClassVar[bool] = False
+    #: Whether the critic's loss has a gradient of the critic in it, through which it is differentiated again.
+    needs_second_order: ClassVar[bool] = False
+
+    prior: Prior
+    generator: nn.Module
+    critic: nn.Module
+
+    @abstractmethod
+    def critic_loss(self, real: Batch, fake: Batch) -> Tensor:
+        """Compute what the critic minimises. `fake` carries no graph."""
+
+    @abstractmethod
+    def generator_loss(self, real: Batch, fake: Batch) -> Tensor:
+        """Compute what the generator minimises, the prior's penalty aside."""
+
+    @property
+    def critic_terms(self) -> list[Callable[[Batch, Batch], Tensor]]:
+        """The losses of the optimizer steps that make one critic update: one step, unless a source says otherwise."""
+        return [self.critic_loss]
+
+    @property
+    def regularisers(self) -> Sequence[Regulariser]:
+        """Terms of the losses that have intervals of their own; always the same names and intervals."""
+        return ()
+
+    @property
+    def players(self) -> tuple[nn.Module, nn.Module]:
+        """What the critic's optimizer trains, and what the generator's does: extra networks join a player here."""
+        return nn.ModuleList([self.critic]), nn.ModuleList([self.generator, self.prior])
+
+    def fake_labels(self, real: Batch) -> Tensor | None:
+        """Return the labels of the fakes that go with real images; None lets the prior draw them."""
+        return None
+
+    def constrain_critic(self) -> None:  # noqa: B027
+        """Change the critic after each of its updates."""
+
+    def adapt(self) -> None:  # noqa: B027
+        """Move buffers by what was observed in this step; `mean_over_ranks` makes that alike on all ranks."""

@@ -1,0 +1,47 @@
+"""What all schedules share."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+State = dict[str, float | int]
+
+
+class Schedule(ABC):
+    """Base of all schedules.
+
+    Attributes:
+        moves: how many moves of either player make one batch's round.
+        reads_loss: whether `moves_generator` looks at the loss; if not, pass anything.
+        redraws: whether each move has its own latents, or all moves of a round the same.
+        variables: the names of the attributes that change.
+    """
+
+    moves: int
+    reads_loss: ClassVar[bool] = True
+    redraws: ClassVar[bool] = True
+    variables: ClassVar[tuple[str, ...]]
+
+    def begin_epoch(self) -> None:  # noqa: B027
+        """Before a pass over the data."""
+
+    def begin_batch(self) -> None:  # noqa: B027
+        """Before a batch's moves."""
+
+    @abstractmethod
+    def moves_generator(self, generator_loss: float) -> bool:
+        """Whether the generator moves next, else the critic; it counts as moved.
+
+        Args:
+            generator_loss: on this move's latents, before the move, without the prior's penalty.
+        """
+
+    def state_dict(self) -> State:
+        """Plain numbers, for a checkpoint."""
+        return {name: getattr(self, name) for name in self.variables}
+
+    def load_state_dict(self, state: State) -> None:
+        """Goes on from where `state_dict` was taken."""
+        if set(state) != set(self.variables):
+            raise ValueError(f"{type(self).__name__} has state {', '.join(self.variables)}, not {', '.join(state)}")
+        for name, value in state.items():
+            setattr(self, name, value)
