@@ -5,13 +5,12 @@ import warnings
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
+from helpers.models import MODELS
+from helpers.runs import fit
 
-MODELS = [cls for cls in (getattr(zoo, name) for name in zoo.__all__) if isinstance(cls, type)]
-MODELS = [cls for cls in MODELS if issubclass(cls, zoo.GAN)]
 FAST = {"name": "adam", "lr": 0.02, "betas": [0.5, 0.9]}
 ARGUMENTS = {
     "image_shape": (1, 4, 4),
@@ -28,20 +27,8 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def train(folder, model, images):
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=1,
-        precision="64-true",
-        max_steps=3,
-        logger=False,
-        limit_val_batches=0,
-        default_root_dir=folder,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        log_every_n_steps=1,
-    )
-    trainer.fit(model, DataLoader(TensorDataset(images), batch_size=12 * model.critic_steps))
+    data = DataLoader(TensorDataset(images), batch_size=12 * model.critic_steps)
+    trainer = fit(folder, model, steps=3, data=data, precision="64-true")
     assert trainer.global_step == 3
     return model
 

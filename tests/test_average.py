@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
 from torch import nn
 
 import zoo
 from callbacks import GeneratorEMA
-from datamodules import DigitsDataModule
+from helpers.runs import digits, fit
 from zoo.engine.average import MovingAverage
 
 MLP = {"generator_options": {"hidden": [8]}, "critic_options": {"hidden": [8]}, "latent_dim": 3}
@@ -19,24 +18,6 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:You defined a `validation_step` but have no `val_dataloader`",
     "ignore:You're resuming from a checkpoint that ended before the epoch ended",
 )
-
-
-def fit(folder, model, steps, resume=None, callbacks=()):
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=1,
-        default_root_dir=folder,
-        max_steps=steps,
-        logger=False,
-        limit_val_batches=0,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        log_every_n_steps=1,
-        callbacks=[*callbacks],
-    )
-    trainer.fit(model, DigitsDataModule(batch_size=20), ckpt_path=resume)
-    return trainer
 
 
 def test_the_average_is_the_recursion_with_its_rising_decay():
@@ -74,18 +55,18 @@ def test_only_updates_of_the_generator_count(tmp_path):
     model = zoo.DeLiGAN(
         image_shape=(1, 8, 8), **MLP, schedule="deligan_toy", critic_optimizer=FAST, generator_optimizer=FAST
     )
-    fit(tmp_path, model, 6, callbacks=[GeneratorEMA(0.9)])
+    fit(tmp_path, model, GeneratorEMA(0.9), steps=6, data=digits(batch_size=20))
     of_the_generator = (6 * model.schedule.moves + model.schedule.balance) // 2  # balance: its moves less the critic's
     assert 0 < of_the_generator < 30
     assert model.averaged.updates == of_the_generator
     five = zoo.WGANGP(image_shape=(1, 8, 8), **MLP, critic_steps=5)
-    fit(tmp_path, five, 4, callbacks=[GeneratorEMA(0.9)])
+    fit(tmp_path, five, GeneratorEMA(0.9), steps=4, data=digits(batch_size=20))
     assert five.averaged.updates == 4
 
 
 def test_samples_come_from_the_average_of_prior_and_generator(tmp_path):
     model = zoo.DeLiGAN(image_shape=(1, 8, 8), **MLP)
-    fit(tmp_path, model, 4, callbacks=[GeneratorEMA(0.9)])
+    fit(tmp_path, model, GeneratorEMA(0.9), steps=4, data=digits(batch_size=20))
     assert not torch.equal(model.averaged.module.prior.mu, model.prior.mu)
     ours = model.sample(3, torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -98,15 +79,15 @@ def test_samples_come_from_the_average_of_prior_and_generator(tmp_path):
 def test_averaging_leaves_training_alone(tmp_path):
     models = [zoo.WGANGP(image_shape=(1, 8, 8), **MLP) for _ in range(2)]
     models[1].load_state_dict(models[0].state_dict())
-    fit(tmp_path, models[0], 4)
-    fit(tmp_path, models[1], 4, callbacks=[GeneratorEMA(0.9)])
+    fit(tmp_path, models[0], steps=4, data=digits(batch_size=20))
+    fit(tmp_path, models[1], GeneratorEMA(0.9), steps=4, data=digits(batch_size=20))
     trained = models[1].state_dict()
     assert all(torch.equal(value, trained[name]) for name, value in models[0].state_dict().items())
 
 
 def test_a_checkpoint_carries_the_average(tmp_path):
     whole = zoo.DeLiGAN(image_shape=(1, 8, 8), **MLP)
-    trainer = fit(tmp_path, whole, 4, callbacks=[GeneratorEMA(0.9)])
+    trainer = fit(tmp_path, whole, GeneratorEMA(0.9), steps=4, data=digits(batch_size=20))
     trainer.save_checkpoint(tmp_path / "4.ckpt")
     loaded = zoo.DeLiGAN.load_from_checkpoint(tmp_path / "4.ckpt", weights_only=True)
     assert (loaded.averaged.updates, loaded.averaged.decay) == (4, 0.9)
@@ -119,11 +100,11 @@ def test_a_resumed_average_is_the_average_that_never_stopped(tmp_path, again):
     torch.manual_seed(0)
     whole = zoo.WGANGP(image_shape=(1, 8, 8), **MLP)
     first = {name: value.clone() for name, value in whole.state_dict().items()}
-    fit(tmp_path, whole, 6, callbacks=[GeneratorEMA(0.9)])
+    fit(tmp_path, whole, GeneratorEMA(0.9), steps=6, data=digits(batch_size=20))
     half, rest = zoo.WGANGP(image_shape=(1, 8, 8), **MLP), zoo.WGANGP(image_shape=(1, 8, 8), **MLP)
     half.load_state_dict(first)
-    fit(tmp_path, half, 3, callbacks=[GeneratorEMA(0.9)]).save_checkpoint(tmp_path / "3.ckpt")
-    fit(tmp_path, rest, 6, resume=tmp_path / "3.ckpt", callbacks=again)
+    fit(tmp_path, half, GeneratorEMA(0.9), steps=3, data=digits(batch_size=20)).save_checkpoint(tmp_path / "3.ckpt")
+    fit(tmp_path, rest, *again, steps=6, data=digits(batch_size=20), ckpt_path=tmp_path / "3.ckpt")
     assert rest.averaged.updates == whole.averaged.updates == 6
     ends = rest.state_dict()
     for name, value in whole.state_dict().items():
@@ -132,9 +113,9 @@ def test_a_resumed_average_is_the_average_that_never_stopped(tmp_path, again):
 
 def test_a_run_may_begin_to_average_when_it_is_resumed(tmp_path):
     model = zoo.GAN(image_shape=(1, 8, 8), **MLP)
-    fit(tmp_path, model, 3).save_checkpoint(tmp_path / "3.ckpt")
+    fit(tmp_path, model, steps=3, data=digits(batch_size=20)).save_checkpoint(tmp_path / "3.ckpt")
     later = zoo.GAN(image_shape=(1, 8, 8), **MLP)
-    fit(tmp_path, later, 5, resume=tmp_path / "3.ckpt", callbacks=[GeneratorEMA(0.9)])
+    fit(tmp_path, later, GeneratorEMA(0.9), steps=5, data=digits(batch_size=20), ckpt_path=tmp_path / "3.ckpt")
     assert later.averaged.updates == 2
 
 

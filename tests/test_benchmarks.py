@@ -13,7 +13,8 @@ from benchmarks.loops import Bare, textbook
 from benchmarks.overhead import EmptyHooks, EveryStep
 from callbacks import Guard
 from commands.hooks import EVERY_UPDATE
-from helpers.models import CONV, MARKS, SEED, build, fit, loader, weights
+from helpers.models import CONV, MARKS, SEED, build, loader, weights
+from helpers.runs import fit
 from zoo.engine.randomness import derive_seed
 from zoo.networks.layers import DoubledConv2d, LeakyReLU
 
@@ -77,7 +78,7 @@ def test_textbook_bare_and_product_train_alike(tmp_path, name):
     model = model_of(name)
     data, start = data_for(model), weights(model)
     bare, tutorial = copy.deepcopy(model), copy.deepcopy(model)
-    fit(model, tmp_path, data=data, steps=STEPS, precision="64-true")
+    fit(tmp_path, model, data=data, steps=STEPS, precision="64-true")
     assert_same(trained(iter(Bare(bare, steps(data))), bare), weights(model), start)
     assert_same(trained(textbook(tutorial, batches(data)), tutorial), weights(model), start)
 
@@ -169,7 +170,7 @@ def test_turns_come_in_either_order_and_are_of_equal_length(tmp_path, kind):
 
     guard, told = Guard(), Told(rounds=2, steps=2)
     model = model_of("gan")
-    fit(model, tmp_path, steps=100, callbacks=[guard, told], data=data_for(model), precision="64-true")
+    fit(tmp_path, model, guard, told, steps=100, data=data_for(model), precision="64-true")
     assert [used for used, _, _ in told.order] == [False, False, True, True, False, False]
     assert {name: len(seconds) for name, seconds in told.seconds.items()} == {True: 3, False: 3}
     if kind is EmptyHooks:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningModule
 
 import datamodules
 from datamodules import (
@@ -23,6 +23,7 @@ from datamodules.batches import Images
 from datamodules.images import default_data_dir, to_unit_range
 from datamodules.splits import held_out
 from helpers.data import small_mnist, write_images, write_mnist
+from helpers.runs import trainer
 from zoo.scores.scorers import INDEX
 
 
@@ -145,17 +146,11 @@ class Recorder(LightningModule):
         return torch.optim.SGD([self.weight], lr=0.1)
 
 
-def trainer(**kwargs):
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    quiet |= {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
-    return Trainer(accelerator="cpu", devices=1, **quiet | kwargs)
-
-
 @pytest.mark.parametrize(("batches_per_step", "expected"), [(None, 4), (1, 4), (5, 20)])
 def test_a_training_batch_holds_batch_size_images_for_each_critic_update(tmp_path, batches_per_step, expected):
     write_mnist(tmp_path)
     module = Recorder(batches_per_step)
-    trainer(max_steps=3, limit_val_batches=0).fit(module, small_mnist(tmp_path, batch_size=4))
+    trainer(tmp_path, steps=3).fit(module, small_mnist(tmp_path, batch_size=4))
     assert len(module.seen) == 3
     for images, labels in module.seen:
         assert images.shape == (expected, 1, 28, 28)
@@ -172,7 +167,7 @@ def test_the_seed_alone_orders_the_training_images(tmp_path, monkeypatch):
     def labels(seed):
         monkeypatch.setenv("PL_GLOBAL_SEED", str(seed))
         module = Recorder()
-        trainer(max_steps=10, limit_val_batches=0).fit(module, small_mnist(tmp_path, batch_size=4))
+        trainer(tmp_path, steps=10).fit(module, small_mnist(tmp_path, batch_size=4))
         return torch.cat([images[:, 0, 0, 0] for images, _ in module.seen]).tolist()
 
     first = labels(1)
@@ -183,19 +178,19 @@ def test_the_seed_alone_orders_the_training_images(tmp_path, monkeypatch):
 def test_validation_covers_the_whole_split_scaled(tmp_path):
     write_mnist(tmp_path)
     data, module = small_mnist(tmp_path, batch_size=3), Recorder()
-    trainer().validate(module, data, verbose=False)
+    trainer(tmp_path, limit_val_batches=1.0).validate(module, data, verbose=False)
     images = torch.cat([images for images, _ in module.validated])
     assert torch.equal(images, to_unit_range(data.splits["val"].images))
 
 
-def test_prediction_counts_the_samples_and_leaves_the_numbers_alone():
-    batches = trainer().predict(Recorder(), DigitsDataModule(batch_size=4, predict_samples=10))
+def test_prediction_counts_the_samples_and_leaves_the_numbers_alone(tmp_path):
+    batches = trainer(tmp_path).predict(Recorder(), DigitsDataModule(batch_size=4, predict_samples=10))
     assert [batch.tolist() for batch in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
 def test_too_few_images_for_one_step_is_an_error_that_says_what_to_lower(tmp_path):
     write_mnist(tmp_path)
-    fit = trainer(max_steps=1, limit_val_batches=0).fit
+    fit = trainer(tmp_path, steps=1).fit
     with pytest.raises(MisconfigurationException) as error:
         fit(Recorder(5), small_mnist(tmp_path, batch_size=8))
     message = str(error.value)

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.utils.data import DataLoader
 
@@ -72,8 +71,7 @@ def test_batches_may_be_images_alone(tmp_path):
     told = []
     for batches in (DataLoader(images, 20), DataLoader(torch.utils.data.TensorDataset(images), 20)):
         torch.manual_seed(0)
-        run = Trainer(default_root_dir=tmp_path, callbacks=[Scores(scorer="digits")], accelerator="cpu", devices=1,
-                      logger=False, enable_progress_bar=False, enable_model_summary=False)  # fmt: skip
+        run = trainer(tmp_path, Scores(scorer="digits"))
         told.append(run.test(small(), batches, verbose=False)[0])
         scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
         assert all(row["real"] is None for row in scores.values())  # no training images, no column

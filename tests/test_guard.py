@@ -8,7 +8,7 @@ import torch
 import zoo
 from callbacks import BestCheckpoint, Guard, LastCheckpoint, Scores
 from callbacks.scoring.guard import GuardError
-from helpers.guarded import SMALL, fit, warnings_of
+from helpers.guarded import SMALL, train, warnings_of
 from zoo.engine.errors import NothingKeptError
 
 STILL = {"name": "sgd", "lr": 0.0}
@@ -24,11 +24,11 @@ def test_a_loss_that_is_not_finite_stops_the_run_or_is_told_once(tmp_path, caplo
     model = zoo.WGANGP(image_shape=(1, 8, 8), **SMALL, critic_optimizer=BLAST, critic_steps=1)
     if not stop:
         with caplog.at_level(logging.WARNING):
-            fit(tmp_path, model, Guard(), limit_val_batches=0)
+            train(tmp_path, model, Guard(), limit_val_batches=0)
         assert len(warnings_of(caplog)) == 1
         return
     with pytest.raises(GuardError, match=r"step \d+: .*(nan|inf|not finite).*no checkpoint was kept"):
-        fit(tmp_path, model, Guard(stop=True), limit_val_batches=0)
+        train(tmp_path, model, Guard(stop=True), limit_val_batches=0)
 
 
 def test_the_failed_state_takes_no_checkpoint_s_place(tmp_path):
@@ -42,7 +42,7 @@ def test_the_failed_state_takes_no_checkpoint_s_place(tmp_path):
             super().on_train_batch_end(trainer, pl_module, *args)
 
     with pytest.raises(GuardError, match=r"step 6: the critic has weights.*last\.ckpt"):
-        fit(tmp_path, model, Poison(stop=True), LastCheckpoint(every_n_steps=2), limit_val_batches=0)
+        train(tmp_path, model, Poison(stop=True), LastCheckpoint(every_n_steps=2), limit_val_batches=0)
     saved = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     assert saved["global_step"] == 4
     assert all(value.isfinite().all() for value in saved["state_dict"].values())
@@ -51,7 +51,7 @@ def test_the_failed_state_takes_no_checkpoint_s_place(tmp_path):
 def test_weights_that_are_not_finite_are_never_saved_guard_or_not(tmp_path, caplog):
     model = zoo.GAN(image_shape=(1, 8, 8), **SMALL, critic_optimizer=BLAST)
     with caplog.at_level(logging.WARNING), pytest.raises(NothingKeptError):
-        fit(tmp_path, model, LastCheckpoint(every_n_steps=2), limit_val_batches=0)
+        train(tmp_path, model, LastCheckpoint(every_n_steps=2), limit_val_batches=0)
     assert not all(weight.isfinite().all() for weight in model.parameters())
     assert not (tmp_path / "checkpoints").exists()
     assert any("last.ckpt is left as it is" in record.getMessage() for record in caplog.records)
@@ -60,7 +60,7 @@ def test_weights_that_are_not_finite_are_never_saved_guard_or_not(tmp_path, capl
 def test_a_critic_that_stands_still_is_seen(tmp_path):
     model = zoo.GAN(image_shape=(1, 8, 8), **SMALL, critic_optimizer=STILL)
     with pytest.raises(GuardError, match="step 6: the critic has not moved for 5 steps"):
-        fit(tmp_path, model, Guard(stop=True, patience=5), limit_val_batches=0)
+        train(tmp_path, model, Guard(stop=True, patience=5), limit_val_batches=0)
 
 
 @pytest.mark.parametrize("schedule", ["deligan_toy", "deligan_mnist"])
@@ -72,7 +72,7 @@ def test_a_critic_that_its_schedule_lets_rest_is_not_one_that_stands_still(sched
 
     model = Resting(image_shape=(1, 8, 8), **SMALL, schedule=schedule, critic_steps=1)
     with caplog.at_level(logging.WARNING):
-        fit(tmp_path, model, Guard(patience=3), limit_val_batches=0)
+        train(tmp_path, model, Guard(patience=3), limit_val_batches=0)
     assert not warnings_of(caplog)
 
 
@@ -81,7 +81,7 @@ def test_a_healthy_run_raises_no_alarm(tmp_path, caplog):
     torch.manual_seed(0)
     model = zoo.WGANGP(image_shape=(1, 8, 8), latent_dim=32, critic_optimizer=adam, generator_optimizer=adam)
     with caplog.at_level(logging.WARNING):
-        fit(
+        train(
             tmp_path,
             model,
             Scores(scorer="digits"),
@@ -104,13 +104,13 @@ def test_bounds_that_cannot_be_are_named(options):
 def test_weights_are_looked_at_where_nothing_is_logged(tmp_path):
     model = zoo.GAN(image_shape=(1, 8, 8), **SMALL, critic_optimizer=BLAST)
     with pytest.raises(GuardError, match=r"step 4: the critic has weights that are not finite"):
-        fit(tmp_path, model, Guard(stop=True), log_every_n_steps=0)
+        train(tmp_path, model, Guard(stop=True), log_every_n_steps=0)
 
 
 def test_the_best_checkpoint_has_a_score_and_finite_weights(tmp_path):
     model = zoo.GAN(image_shape=(1, 8, 8), **SMALL, critic_optimizer=BLAST)
-    fit(tmp_path, model, Scores(scorer="digits"), BestCheckpoint("val/fid"))
+    train(tmp_path, model, Scores(scorer="digits"), BestCheckpoint("val/fid"))
     assert not (tmp_path / "checkpoints").exists()
     model = zoo.GAN(image_shape=(1, 8, 8), **SMALL)
-    fit(tmp_path, model, Scores(scorer="digits", every_n_steps=8), BestCheckpoint("val/fid"))
+    train(tmp_path, model, Scores(scorer="digits", every_n_steps=8), BestCheckpoint("val/fid"))
     assert torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["global_step"] == 8

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import zoo
-from helpers.models import MARKS, build, every_model, fit
+from helpers.models import MARKS, build, every_model
+from helpers.runs import fit
 from zoo.engine.errors import CheckpointError
 
 pytestmark = MARKS
@@ -15,7 +16,7 @@ pytestmark = MARKS
 def saved(cls, tmp_path, **options):
     model = build(cls, **options)
     model.average(0.5)
-    fit_on = fit(model, tmp_path, 2)
+    fit_on = fit(tmp_path, model, steps=2)
     fit_on.save_checkpoint(path := tmp_path / f"{cls.__name__}.ckpt", weights_only=False)
     return path, model
 
@@ -81,7 +82,7 @@ class Fixed(zoo.GAN):
 @pytest.mark.parametrize("load", [zoo.load, Fixed.load_from_checkpoint], ids=["load", "load_from_checkpoint"])
 def test_a_class_that_takes_fewer_arguments_than_its_base_is_loaded(load, tmp_path):
     model = Fixed(width=5)
-    fit(model, tmp_path, 1).save_checkpoint(path := tmp_path / "fixed.ckpt", weights_only=False)
+    fit(tmp_path, model, steps=1).save_checkpoint(path := tmp_path / "fixed.ckpt", weights_only=False)
     latents = torch.randn(2, 3)
     assert torch.equal(load(path)(latents), model(latents))
 
@@ -98,7 +99,7 @@ def test_a_loaded_model_trains_on_in_training_mode(tmp_path):
     path, _ = saved(zoo.GAN, tmp_path, generator_options={"hidden": [8, 8], "norm": "batch"})
     loaded = zoo.load(path)
     before = [buffer.clone() for buffer in loaded.generator.buffers()]
-    fit(loaded, tmp_path, 1)
+    fit(tmp_path, loaded, steps=1)
     assert all(part.training for part in loaded.generator.modules())
     assert any(not torch.equal(*pair) for pair in zip(before, loaded.generator.buffers(), strict=True))
 

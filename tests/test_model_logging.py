@@ -9,7 +9,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 
 import zoo
-from helpers.models import MARKS, build, every_model, fit, loader
+from helpers.models import MARKS, build, every_model, loader
+from helpers.runs import fit
 
 pytestmark = MARKS
 
@@ -48,9 +49,7 @@ OBSERVED = {
 def test_every_kth_step_logs_once_what_it_observed_at_x_equal_to_global_step(tmp_path, cls):
     model, observer = build(cls), Observer()
     logger = CSVLogger(tmp_path)
-    player = fit(
-        model, tmp_path, 7, data=loader(model, steps=3), logger=logger, log_every_n_steps=2, callbacks=[observer]
-    )
+    player = fit(tmp_path, model, observer, steps=7, data=loader(model, steps=3), logger=logger, log_every_n_steps=2)
     table = rows(tmp_path)
     assert [row.pop("step") for row in table] == [2, 4, 6, 7], "every second step and the last"
     for step, row in zip((2, 4, 6, 7), table, strict=True):
@@ -68,7 +67,7 @@ def test_a_loss_of_a_player_that_did_not_move_is_not_logged(tmp_path):
             return 0.0 if self.global_step == 1 else 9.0
 
     model = build(Told, schedule="deligan_mnist")
-    fit(model, tmp_path, 3, logger=CSVLogger(tmp_path))
+    fit(tmp_path, model, steps=3, logger=CSVLogger(tmp_path))
     kinds = [set(row) - {"step"} for row in rows(tmp_path)]
     assert kinds == [{"train/generator_loss"}, {"train/critic_loss"}, {"train/generator_loss"}]
 
@@ -89,7 +88,7 @@ def test_record_logs_any_number_at_once_to_loggers_and_monitors(tmp_path):
         def on_train_batch_end(self, trainer, model, *_):
             model.record({"score": 0.5 * trainer.global_step, "tensor": torch.tensor(3.0)})
 
-    player = fit(build(zoo.GAN), tmp_path, 2, logger=CSVLogger(tmp_path), callbacks=[Recorder()])
+    player = fit(tmp_path, build(zoo.GAN), Recorder(), steps=2, logger=CSVLogger(tmp_path))
     # rows of one x are one row
     assert [(row["step"], row["score"], row["tensor"]) for row in rows(tmp_path) if "score" in row] == [
         (1, 0.5, 3),
@@ -103,8 +102,8 @@ def test_validation_is_logged_at_the_step_after_which_it_ran_and_names_no_later_
     model = build(zoo.GAN)
     every_second = ModelCheckpoint(tmp_path / "saved", "{step}", every_n_train_steps=2, save_top_k=-1)
     options = {"val_check_interval": 3, "limit_val_batches": 2, "check_val_every_n_epoch": None}
-    logging = {"logger": CSVLogger(tmp_path / "log"), "enable_checkpointing": True, "callbacks": [every_second]}
-    fit(model, tmp_path, 8, data=loader(model, 5), val=loader(model), **options, **logging)
+    options |= {"logger": CSVLogger(tmp_path / "log")}
+    fit(tmp_path, model, every_second, steps=8, data=loader(model, 5), val=loader(model), **options)
     assert [row["step"] for row in rows(tmp_path) if "val/critic_gap" in row] == [3, 6]
     assert sorted(path.stem for path in (tmp_path / "saved").iterdir()) == [f"step={step}" for step in (2, 4, 6, 8)]
 
@@ -119,7 +118,7 @@ def test_x_of_a_late_validation_is_exact(tmp_path):
 
     model = build(Old)
     validation = {"val": loader(model, steps=9, n=3), "limit_val_batches": 9, "val_check_interval": 1}
-    fit(model, tmp_path, 1, logger=CSVLogger(tmp_path), **validation)
+    fit(tmp_path, model, steps=1, logger=CSVLogger(tmp_path), **validation)
     assert [row["step"] for row in rows(tmp_path) if "val/critic_gap" in row] == [1_000_003]
 
 
@@ -137,7 +136,7 @@ class Sometimes(zoo.GAN):
 
 
 def test_a_value_between_logged_steps_is_logged_at_the_next_one_and_once(tmp_path):
-    fit(build(Sometimes), tmp_path, 8, logger=CSVLogger(tmp_path), log_every_n_steps=2)
+    fit(tmp_path, build(Sometimes), steps=8, logger=CSVLogger(tmp_path), log_every_n_steps=2)
     logged = {row["step"]: row.get("train/regulariser") for row in rows(tmp_path) if "train/critic_loss" in row}
     assert logged == {2: 0.0, 4: 3.0, 6: None, 8: 6.0}
 
@@ -160,7 +159,7 @@ def test_what_a_schedule_computes_to_decide_is_not_observed(tmp_path):
         def on_train_batch_end(self, trainer, model, *_):
             seen.append(model.observed.get("seen"))
 
-    fit(model, tmp_path, 3, callbacks=[Look()], log_every_n_steps=1)
+    fit(tmp_path, model, Look(), steps=3, log_every_n_steps=1)
     assert seen
     assert all(value is None or float(value) == 1.0 for value in seen)
 
@@ -168,5 +167,5 @@ def test_what_a_schedule_computes_to_decide_is_not_observed(tmp_path):
 def test_the_prior_s_penalty_is_no_part_of_the_logged_loss(tmp_path):
     model = build(zoo.DeLiGAN, prior_options={"components": 2, "sigma_init": 0.2, "sigma_weight": 1e6})
     watch = Observer()
-    fit(model, tmp_path, 1, callbacks=[watch], log_every_n_steps=1)
+    fit(tmp_path, model, watch, steps=1, log_every_n_steps=1)
     assert watch.observed[1]["train/generator_loss"] < 1e3

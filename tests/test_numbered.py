@@ -8,7 +8,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
 from datamodules import DigitsDataModule
-from helpers.models import MARKS, SEED, SHAPE, build, every_model, loader, trainer
+from helpers.models import MARKS, SEED, SHAPE, build, every_model, loader
+from helpers.runs import trainer
 from zoo.engine.errors import BatchError
 from zoo.engine.sampler import Sampler
 from zoo.networks.toy import ToyEnsembleGenerator, ToyMoEGenerator
@@ -76,7 +77,7 @@ def test_experts_are_not_cut_off_by_portions_nor_without_a_word_by_batches(netwo
     monkeypatch.setattr("zoo.engine.inputs.log.warning", lambda text, *values: told.append(text % values))
     images = torch.rand(100, 2, 1, 1) * 2 - 1
     for size in (50, 20):
-        trainer(tmp_path, max_steps=2).fit(zoo.GAN(**toy), DataLoader(TensorDataset(images), batch_size=size))
+        trainer(tmp_path, steps=2).fit(zoo.GAN(**toy), DataLoader(TensorDataset(images), batch_size=size))
     assert len(told) == 1
     assert "of 20 images at a time, not all experts learn alike" in told[0]
 
@@ -153,7 +154,7 @@ BYTES = torch.randint(0, 256, (8, *SHAPE), dtype=torch.uint8)
 @pytest.mark.parametrize("stage", ["fit", "fit after a look", "validate", "test"])
 def test_images_of_another_kind_are_one_clear_line(images, told, stage, tmp_path):
     model, data = build(zoo.GAN), DataLoader(TensorDataset(images), batch_size=4)
-    player = trainer(tmp_path, max_steps=1, num_sanity_val_steps=int(stage == "fit after a look"), limit_val_batches=1)
+    player = trainer(tmp_path, steps=1, num_sanity_val_steps=int(stage == "fit after a look"), limit_val_batches=1)
     loaders = (data, data) if stage == "fit after a look" else (data,)
     with pytest.raises(BatchError, match=told) as error:
         getattr(player, stage.split()[0])(model, *loaders)
@@ -165,7 +166,7 @@ def test_a_batch_that_is_a_dictionary_is_one_clear_line(stage, tmp_path):
     batch = {"image": torch.rand(4, *SHAPE) - 0.5, "label": torch.zeros(4)}
     data = DataLoader([batch], batch_size=None)
     with pytest.raises(BatchError, match="got a dict with keys image, label: let the loader give tuples"):
-        getattr(trainer(tmp_path, max_steps=1, limit_val_batches=1), stage)(build(zoo.GAN), data)
+        getattr(trainer(tmp_path, steps=1, limit_val_batches=1), stage)(build(zoo.GAN), data)
 
 
 def test_what_is_a_little_beyond_or_nearly_all_bright_is_honest(tmp_path):
@@ -173,7 +174,7 @@ def test_what_is_a_little_beyond_or_nearly_all_bright_is_honest(tmp_path):
     bright = torch.ones(16, *SHAPE).index_fill(0, torch.tensor([3]), -0.01)
     few = torch.rand(3, *SHAPE)  # 48 numbers, of which none needs to be below 0
     for images in (points, bright, few):
-        player = trainer(tmp_path, max_steps=1)
+        player = trainer(tmp_path, steps=1)
         player.fit(build(zoo.GAN), DataLoader(TensorDataset(images), batch_size=16))
         assert player.global_step == 1
 
@@ -184,7 +185,7 @@ def test_batch_norm_on_one_image_is_one_clear_line(count, size, options, tmp_pat
     model = build(zoo.GAN, generator_options={"hidden": [8, 8], "norm": "batch"}, **options)
     data = DataLoader(TensorDataset(torch.rand(count, *SHAPE) - 0.5), batch_size=size)
     with pytest.raises(BatchError, match="batch norm needs at least 2 images at a time"):
-        trainer(tmp_path, max_steps=9).fit(model, data)
+        trainer(tmp_path, steps=9).fit(model, data)
 
 
 def test_one_loader_at_a_time(tmp_path):
@@ -197,7 +198,7 @@ def test_a_loader_is_judged_by_itself_and_not_by_data_of_an_earlier_call(tmp_pat
     """The trainer keeps the data module that it was given first."""
     data = DigitsDataModule(batch_size=4)
     model = build(zoo.GAN, image_shape=data.image_shape)
-    player = trainer(tmp_path, max_steps=1, limit_val_batches=1)
+    player = trainer(tmp_path, steps=1, limit_val_batches=1)
     player.fit(model, data)
     with pytest.raises(BatchError, match=r"scale images in \[0, 1\]"):
         player.validate(model, DataLoader(TensorDataset(torch.rand(8, *data.image_shape)), batch_size=8))

@@ -4,7 +4,6 @@ import copy
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
 from PIL import Image
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -13,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import zoo
 from callbacks import ImageGrid
 from datamodules import DigitsDataModule
+from helpers.runs import fit, trainer
 from zoo.engine.randomness import derive_seed
 from zoo.priors import GaussianMixture
 
@@ -36,23 +36,9 @@ def _seed(monkeypatch):
     torch.manual_seed(0)
 
 
-def fit(folder, model, images, batch, steps, callbacks=(), precision="32-true"):
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=1,
-        max_steps=steps,
-        logger=False,
-        limit_val_batches=0,
-        default_root_dir=folder,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        log_every_n_steps=1,
-        callbacks=[*callbacks],
-        precision=precision,
-    )
-    trainer.fit(model, DataLoader(TensorDataset(images), batch_size=batch))
-    return trainer
+def train(folder, model, images, batch, steps, *callbacks, **options):
+    data = DataLoader(TensorDataset(images), batch_size=batch)
+    return fit(folder, model, *callbacks, steps=steps, data=data, **options)
 
 
 @pytest.mark.parametrize("cls", [zoo.WGANGP, zoo.WGAN, zoo.GAN, zoo.DeLiGAN], ids=lambda cls: cls.__name__)
@@ -61,7 +47,7 @@ def test_the_generator_may_move_on_the_critic_s_last_latents(tmp_path, cls, reus
     model = cls(**MLP, critic_steps=3, reuse_critic_noise=reuse)
     drawn = []
     model.prior.register_forward_hook(lambda prior, args, latents: drawn.append(latents.z.detach()))
-    fit(tmp_path, model, torch.rand(18, *SHAPE) * 2 - 1, 6, 1)
+    train(tmp_path, model, torch.rand(18, *SHAPE) * 2 - 1, 6, 1)
     critic, generator = drawn[2], drawn[3]
     assert torch.equal(critic, generator) is reuse
     assert not torch.equal(drawn[0], drawn[1])
@@ -71,7 +57,7 @@ def test_the_generator_may_move_on_the_critic_s_last_latents(tmp_path, cls, reus
 def test_fakes_for_the_critic_may_be_made_in_inference_mode(tmp_path):
     for mode, passes in (("eval", 1), ("train", 3)):  # the generator's own move is always in training mode
         model = zoo.GAN(**MLP, critic_steps=2, fake_mode=mode)
-        fit(tmp_path, model, torch.rand(16, *SHAPE) * 2 - 1, 4, 4)
+        train(tmp_path, model, torch.rand(16, *SHAPE) * 2 - 1, 4, 4)
         counts = {int(part.num_batches_tracked) for part in model.generator.modules() if hasattr(part, "running_mean")}
         assert counts == {4 * passes}
 
@@ -80,7 +66,7 @@ def test_a_separate_update_is_one_step_on_real_then_one_on_fake_images(tmp_path)
     model = zoo.GAN(**MLP, critic_update="separate", fake_mode="eval").double()
     critic, generator, prior = copy.deepcopy((model.critic, model.generator, model.prior))
     images = torch.rand(16, *SHAPE, dtype=torch.float64) * 2 - 1
-    assert fit(tmp_path, model, images, 4, 1, precision="64-true").global_step == 1
+    assert train(tmp_path, model, images, 4, 1, precision="64-true").global_step == 1
     torch.manual_seed(derive_seed("step", 11, 0, 0))
     fake = generator.eval()(prior(4).z).detach()
     optimizer = torch.optim.Adam(critic.parameters(), lr=2e-4, betas=(0.5, 0.999), eps=1e-7)
@@ -95,7 +81,7 @@ def test_a_separate_update_is_one_step_on_real_then_one_on_fake_images(tmp_path)
 def test_a_separate_update_counts_once_where_the_schedule_chooses(tmp_path):
     model = zoo.GAN(**MLP, critic_update="separate", schedule="deligan_toy")
     model.schedule.threshold, model.schedule.floor = 99.0, 99.0  # always the critic
-    assert fit(tmp_path, model, torch.rand(12, *SHAPE) * 2 - 1, 4, 3).global_step == 3
+    assert train(tmp_path, model, torch.rand(12, *SHAPE) * 2 - 1, 4, 3).global_step == 3
 
 
 @pytest.mark.parametrize(
@@ -133,9 +119,8 @@ def test_uniform_noise_is_for_training_and_normal_noise_for_looking():
 def order_of(sampling, epochs=2):
     data = DigitsDataModule(batch_size=1, sampling=sampling)
     data.setup()
-    trainer = Trainer(accelerator="cpu", devices=1, logger=False, enable_checkpointing=False)
-    data.trainer = trainer
-    trainer.strategy.connect(zoo.GAN(**MLP))
+    data.trainer = trainer(None)
+    data.trainer.strategy.connect(zoo.GAN(**MLP))
     sampler = data.train_dataloader().sampler
     return [sampler.order(epoch) for epoch in range(epochs)], len(data.splits["train"].images)
 
@@ -170,8 +155,7 @@ def test_a_grid_may_be_stretched_from_its_darkest_to_its_brightest_pixel(tmp_pat
             return torch.linspace(-0.15, 0.15, 16).view(1, 1, 4, 4).expand(len(latents), 1, 4, 4)
 
     model.generator = Ramp()
-    trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, default_root_dir=tmp_path)
-    ImageGrid(num_images=4, rescale=rescale).draw(trainer, model, "grid", 1)
+    ImageGrid(num_images=4, rescale=rescale).draw(trainer(tmp_path), model, "grid", 1)
     with Image.open(tmp_path / "samples" / "grid.png") as picture:
         tile = picture.convert("L").crop((2, 2, 34, 34))
         low, high = tile.getextrema()

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback
 
 import zoo
 from callbacks import LastCheckpoint
 from datamodules import DigitsDataModule
+from helpers.runs import trainer
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*does not have many workers",
@@ -60,14 +61,10 @@ def run(folder, cls, arguments, data=None, stops=(), resume=None, callbacks=(), 
         seed(0 if resume is None else 12345)
     model = cls(image_shape=(1, 8, 8), **arguments)
     journal = Journal(folder, stops)
-    quiet = {"logger": False, "enable_checkpointing": bool(callbacks), "enable_progress_bar": False}
-    quiet |= {"enable_model_summary": False, "num_sanity_val_steps": 0, "limit_val_batches": 0}
-    quiet |= {"max_steps": 13, "log_every_n_steps": 1}
-    trainer = Trainer(
-        accelerator="cpu", devices=1, default_root_dir=folder, callbacks=[journal, *callbacks], **quiet | options
-    )
-    trainer.fit(model, DigitsDataModule(**{"batch_size": BATCH} | (data or {})), ckpt_path=resume)
-    return trainer, model, journal
+    options = {"steps": 13, "enable_checkpointing": bool(callbacks)} | options
+    player = trainer(folder, journal, *callbacks, **options)
+    player.fit(model, DigitsDataModule(**{"batch_size": BATCH} | (data or {})), ckpt_path=resume)
+    return player, model, journal
 
 
 def equal(one, other):
@@ -98,7 +95,7 @@ def assert_same_end(whole, resumed, stop):
 
 CASES = {
     "plain": (zoo.GAN, MLP, {}, {}),
-    "epochs": (zoo.GAN, MLP, {}, {"max_steps": -1, "max_epochs": 2}),
+    "epochs": (zoo.GAN, MLP, {}, {"steps": -1, "max_epochs": 2}),
     "limited epochs": (zoo.GAN, MLP, {}, {"limit_train_batches": 5}),
     "flipped, five critic steps": (zoo.WGANGP, MLP | {"critic_steps": 5}, {"flip": True, "batch_size": 40}, {}),
     "clipped": (zoo.WGAN, MLP | {"critic_steps": 2}, {"batch_size": 100}, {}),
@@ -146,7 +143,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped(tmp_path, case):
 @pytest.mark.parametrize("stop", [4, EPOCH])
 def test_a_finished_run_goes_on_from_its_last_checkpoint(tmp_path, stop):
     whole = run(tmp_path, zoo.GAN, MLP)
-    run(tmp_path / "half", zoo.GAN, MLP, max_steps=stop, callbacks=[LastCheckpoint(every_n_steps=1000)])
+    run(tmp_path / "half", zoo.GAN, MLP, steps=stop, callbacks=[LastCheckpoint(every_n_steps=1000)])
     last = tmp_path / "half" / "checkpoints" / "last.ckpt"
     resumed = run(tmp_path, zoo.GAN, MLP, resume=last)
     assert_same_end(whole, resumed, stop)
@@ -159,7 +156,7 @@ def test_a_run_may_stop_often(tmp_path):
         saver = LastCheckpoint(every_n_steps=1)
         data = {"batch_size": 100, "flip": True}
         arguments = MLP | {"critic_steps": 2}
-        resumed = run(tmp_path, zoo.WGANGP, arguments, data, resume=last, callbacks=[saver], max_steps=stop)
+        resumed = run(tmp_path, zoo.WGANGP, arguments, data, resume=last, callbacks=[saver], steps=stop)
         last = tmp_path / "checkpoints" / "last.ckpt"
     assert_same_end(whole, resumed, 2 * EPOCH)
 
@@ -175,6 +172,6 @@ def test_another_seed_is_another_run(tmp_path, monkeypatch):
 
 
 def test_a_checkpoint_of_another_schedule_is_refused(tmp_path):
-    run(tmp_path, zoo.GAN, MLP, stops=[2], max_steps=2)
+    run(tmp_path, zoo.GAN, MLP, stops=[2], steps=2)
     with pytest.raises(ValueError, match=r"schedule does not hold threshold, generator_run, critic_run"):
         run(tmp_path, zoo.GAN, MLP | {"schedule": "deligan_mnist"}, resume=tmp_path / "2.ckpt")

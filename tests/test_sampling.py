@@ -7,21 +7,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
-from helpers.models import (
-    CONV,
-    MARKS,
-    SEED,
-    SHAPE,
-    STILL,
-    buffers,
-    build,
-    every_model,
-    fit,
-    is_plain,
-    loader,
-    same,
-    trainer,
-)
+from helpers.models import CONV, MARKS, SEED, SHAPE, STILL, buffers, build, every_model, is_plain, loader, same
+from helpers.runs import fit, trainer
 from zoo.engine.randomness import seeded
 
 pytestmark = MARKS
@@ -44,8 +31,8 @@ def test_every_validation_draws_the_same_latents(tmp_path, cls):
         def on_validation_end(self, *_):
             validations.append(list(drawn))
 
-    options = {"limit_val_batches": 2, "val_check_interval": 1, "callbacks": [Note()]}
-    fit(model, tmp_path, 3, val=loader(model, n=5), **options)
+    options = {"limit_val_batches": 2, "val_check_interval": 1}
+    fit(tmp_path, model, Note(), steps=3, val=loader(model, n=5), **options)
     assert len(validations) == 3
     assert same(validations[0], validations[1])
     assert same(validations[0], validations[2])
@@ -62,7 +49,7 @@ def test_images_need_no_tuple_around_them(tmp_path):
     for data in (DataLoader(images, batch_size=6), DataLoader(TensorDataset(images), batch_size=6)):
         player = trainer(tmp_path, limit_val_batches=1)
         gaps.append(player.validate(model, data, verbose=False)[0]["val/critic_gap"])
-        assert fit(build(zoo.GAN), tmp_path, 1, data=data).global_step == 1
+        assert fit(tmp_path, build(zoo.GAN), steps=1, data=data).global_step == 1
     assert gaps[0] == gaps[1]
     model.eval()
     with torch.no_grad():
@@ -127,7 +114,7 @@ def test_prediction_makes_one_image_for_each_number(tmp_path, cls):
 def test_a_checkpoint_needs_no_config_and_no_pickle(tmp_path, cls):
     optimizer = {"name": "rmsprop", "lr": 1e-3}
     model = build(cls, image_shape=(2, 4, 6), critic_steps=3, critic_optimizer=optimizer)
-    fit(model, tmp_path).save_checkpoint(tmp_path / "model.ckpt")
+    fit(tmp_path, model).save_checkpoint(tmp_path / "model.ckpt")
     checkpoint = torch.load(tmp_path / "model.ckpt", weights_only=True)
     assert checkpoint["model_class"] == cls.__name__
     assert is_plain(dict(checkpoint["hyper_parameters"]))

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from PIL import Image
 from torch import nn
@@ -17,6 +16,7 @@ from callbacks import Scatter, Scores
 from callbacks.pictures import scatter as module
 from callbacks.pictures.scatter import pixel
 from datamodules import DigitsDataModule, ToyDataModule
+from helpers.runs import trainer
 from zoo import GAN
 
 pytestmark = [
@@ -33,19 +33,13 @@ def point_gan(**kwargs):
     return GAN(**{"image_shape": (2, 1, 1), **SMALL} | kwargs)
 
 
-def trainer(folder, **kwargs):
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    quiet |= {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 2}
-    return Trainer(accelerator="cpu", devices=1, default_root_dir=folder, **quiet | kwargs)
-
-
 def names(folder):
     return sorted(path.name for path in (folder / "samples").iterdir())
 
 
 def test_pictures_are_named_by_step_and_strung_into_a_gif(tmp_path):
     callback = Scatter(every_n_steps=4, num_points=30)
-    trainer(tmp_path, max_steps=10, limit_val_batches=0, callbacks=[callback]).fit(point_gan(), ToyDataModule())
+    trainer(tmp_path, callback, steps=10).fit(point_gan(), ToyDataModule())
     steps = [1, 4, 8, 10]
     assert names(tmp_path) == [*(f"step_{step:07d}.png" for step in steps), "training.gif"]
     with Image.open(tmp_path / "samples" / "step_0000001.png") as picture:
@@ -55,14 +49,14 @@ def test_pictures_are_named_by_step_and_strung_into_a_gif(tmp_path):
 
 
 def test_the_last_step_is_drawn_whatever_ended_the_training(tmp_path):
-    run = trainer(tmp_path, max_epochs=1, limit_val_batches=0, callbacks=[Scatter(every_n_steps=5, num_points=20)])
+    run = trainer(tmp_path, Scatter(every_n_steps=5, num_points=20), steps=-1, max_epochs=1)
     run.fit(point_gan(), ToyDataModule(points=350))
     assert names(tmp_path) == [*(f"step_{step:07d}.png" for step in (1, 5, 7)), "training.gif"]
 
 
 def test_the_picture_shows_the_models_samples_of_the_same_latents(tmp_path):
     model, callback = point_gan(), Scatter(every_n_steps=1, num_points=30, seed=3)
-    run = trainer(tmp_path, max_steps=3, limit_val_batches=0, callbacks=[callback])
+    run = trainer(tmp_path, callback, steps=3)
     run.fit(model, ToyDataModule())
     samples = model.sample(30, torch.Generator().manual_seed(3)).flatten(1)
     with Image.open(tmp_path / "samples" / "step_0000003.png") as picture:
@@ -73,7 +67,7 @@ def test_drawing_does_not_change_the_run(tmp_path):
     weights = []
     for name, callbacks in (("with", [Scatter(every_n_steps=1, num_points=20)]), ("without", [])):
         model = point_gan()
-        trainer(tmp_path / name, max_steps=4, callbacks=callbacks).fit(model, ToyDataModule())
+        trainer(tmp_path / name, *callbacks, steps=4).fit(model, ToyDataModule())
         weights.append(nn.utils.parameters_to_vector(model.parameters()).detach())
     assert torch.equal(*weights)
 
@@ -82,7 +76,7 @@ def test_tensorboard_gets_the_picture_at_the_global_step(tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     logger = TensorBoardLogger(tmp_path, name="", version="tb")
-    run = trainer(tmp_path, max_steps=5, logger=logger, callbacks=[Scatter(every_n_steps=2, num_points=20, gif=False)])
+    run = trainer(tmp_path, Scatter(every_n_steps=2, num_points=20, gif=False), steps=5, logger=logger)
     run.fit(point_gan(critic_steps=3), ToyDataModule(batch_size=20))  # three critic updates a step are one step of x
     logger.finalize("success")
     events = EventAccumulator(str(tmp_path / "tb"))
@@ -111,13 +105,13 @@ class RecordingWandb(WandbLogger):
 def test_weights_and_biases_gets_the_picture_at_the_global_step(tmp_path):
     logger = RecordingWandb()
     callbacks = [Scatter(every_n_steps=2, num_points=20)]
-    trainer(tmp_path, max_steps=3, logger=logger, callbacks=callbacks).fit(point_gan(), ToyDataModule())
+    trainer(tmp_path, *callbacks, steps=3, logger=logger).fit(point_gan(), ToyDataModule())
     assert logger.pictures == [("samples", (480, 480), step) for step in (1, 2, 3)]
 
 
 def test_validation_counts_modes_at_the_step_of_the_weights(tmp_path):
     logger = CSVLogger(tmp_path, name="", version="")
-    run = trainer(tmp_path, max_steps=8, val_check_interval=4, logger=logger, callbacks=[Scatter(num_points=20)])
+    run = trainer(tmp_path, Scatter(num_points=20), steps=8, limit_val_batches=1.0, val_check_interval=4, logger=logger)
     run.fit(point_gan(), ToyDataModule())
     with (tmp_path / "metrics.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row.get("val/modes_covered")]
@@ -138,7 +132,7 @@ class Perfect(nn.Module):
 def test_a_test_tells_what_real_points_get(tmp_path):
     data = ToyDataModule("ring", points=800)
     data.batch_size = 40
-    trainer(tmp_path, callbacks=[Scores(), Scatter()]).test(point_gan(), data, verbose=False)
+    trainer(tmp_path, Scores(), Scatter()).test(point_gan(), data, verbose=False)
     scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
     assert scores["modes_covered"]["real"] == 8
     assert scores["high_quality"]["real"] == pytest.approx(1 - math.exp(-4.5), abs=0.02)
@@ -148,7 +142,7 @@ def test_scores_of_a_perfect_generator_in_validation_and_test(tmp_path):
     model = point_gan()
     model.generator = Perfect()
     model.trained_steps = 7
-    run = trainer(tmp_path, callbacks=[Scatter(num_points=20)])
+    run = trainer(tmp_path, Scatter(num_points=20), limit_val_batches=1.0)
     for verb, stage in ((run.validate, "val"), (run.test, "test")):
         (result,) = verb(model, ToyDataModule(), verbose=False)
         assert result[f"{stage}/modes_covered"] == 2
@@ -158,7 +152,7 @@ def test_scores_of_a_perfect_generator_in_validation_and_test(tmp_path):
 
 def test_models_of_images_are_left_alone(tmp_path):
     model = GAN(image_shape=(1, 8, 8), **SMALL)
-    run = trainer(tmp_path, max_steps=2, val_check_interval=1, callbacks=[Scatter(every_n_steps=1)])
+    run = trainer(tmp_path, Scatter(every_n_steps=1), steps=2, limit_val_batches=1.0, val_check_interval=1)
     run.fit(model, DigitsDataModule())
     run.test(model, DigitsDataModule(), verbose=False)
     assert not (tmp_path / "samples").exists()
@@ -169,7 +163,7 @@ def test_points_whose_centres_are_unknown_are_drawn_but_not_counted(tmp_path):
     data = ToyDataModule()
     data.setup()
     del data.centres
-    run = trainer(tmp_path, max_steps=1, val_check_interval=1, callbacks=[Scatter(num_points=20)])
+    run = trainer(tmp_path, Scatter(num_points=20), steps=1, limit_val_batches=1.0, val_check_interval=1)
     run.fit(point_gan(), data)
     assert names(tmp_path) == ["step_0000001.png"]
     assert "val/modes_covered" not in run.callback_metrics

@@ -12,6 +12,7 @@ from callbacks import Scores
 from callbacks.scoring.real_answers import RealAnswers
 from callbacks.scoring.score_table import write
 from datamodules import DigitsDataModule, ToyDataModule
+from helpers.runs import trainer
 from helpers.scorer import KEYS
 from zoo import GAN
 from zoo.scores.classifier import Scored
@@ -20,13 +21,10 @@ from zoo.scores.classifier import Scored
 def run(folder, callback: Scores, verb: str, data, **options) -> Trainer:
     torch.manual_seed(0)
     model = GAN(image_shape=data.image_shape, generator_options={"hidden": [8]}, critic_options={"hidden": [8]})
-    trainer = Trainer(
-        default_root_dir=folder, callbacks=[callback], accelerator="cpu", devices=1, logger=False, max_steps=4,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
-        val_check_interval=2, check_val_every_n_epoch=None, **options,
-    )  # fmt: skip
-    getattr(trainer, verb)(model, data)
-    return trainer
+    often = {"limit_val_batches": 1.0, "val_check_interval": 2, "check_val_every_n_epoch": None}
+    player = trainer(folder, callback, **often | options)
+    getattr(player, verb)(model, data)
+    return player
 
 
 def test_a_validation_logs_every_score_of_the_data_sets_own_scorer(tmp_path):

@@ -12,8 +12,8 @@ import zoo
 from callbacks import BestCheckpoint, LastCheckpoint, Scores
 from callbacks.pictures.image_grid import grid_picture, to_bytes
 from datamodules import DigitsDataModule
-from helpers.models import MARKS, build, every_model, fit
-from helpers.runs import digits, small, trainer
+from helpers.models import MARKS, build, every_model
+from helpers.runs import digits, fit, small, trainer
 from zoo import losses
 from zoo.engine.batch import Batch
 from zoo.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d
@@ -55,7 +55,7 @@ def test_the_critic_s_loss_is_given_images_without_a_graph(cls, tmp_path):
             graphs.append(fake.images.requires_grad)
             return super().critic_loss(real, fake)
 
-    fit(build(Asked, critic_steps=2), tmp_path, steps=2)
+    fit(tmp_path, build(Asked, critic_steps=2), steps=2)
     assert graphs == [False] * 4
 
 

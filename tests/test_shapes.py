@@ -7,7 +7,8 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
-from helpers.models import CONV, MARKS, SHAPE, build, every_model, fit, is_plain, same, watched, weights
+from helpers.models import CONV, MARKS, SHAPE, build, every_model, is_plain, same, watched, weights
+from helpers.runs import fit
 
 pytestmark = MARKS
 
@@ -19,7 +20,7 @@ pytestmark = MARKS
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 16, 16), (2, 8, 12)], ids=str)
 def test_images_of_any_shape_train(tmp_path, network, shape):
     model = zoo.GAN(image_shape=shape, network=network, latent_dim=3)
-    fit(model, tmp_path, 2)
+    fit(tmp_path, model, steps=2)
     assert model.sample(3).shape == (3, *shape)
     assert all(weight.isfinite().all() for weight in model.parameters())
 
@@ -27,7 +28,7 @@ def test_images_of_any_shape_train(tmp_path, network, shape):
 @pytest.mark.parametrize("shape", [(1, 1, 1), (5, 3, 7), [1, 4, 4], torch.Size((1, 4, 4))], ids=str)
 def test_the_mlp_takes_any_shape_in_any_sequence(tmp_path, shape):
     model = build(zoo.WGANGP, image_shape=shape)
-    fit(model, tmp_path, 1)
+    fit(tmp_path, model, steps=1)
     assert model.sample(2).shape == (2, *shape)
     assert is_plain(dict(model.hparams))
 
@@ -35,7 +36,7 @@ def test_the_mlp_takes_any_shape_in_any_sequence(tmp_path, shape):
 @every_model
 def test_float64_is_float64_throughout(tmp_path, cls):
     model = build(watched(cls))
-    fit(model, tmp_path, 2, precision="64-true")
+    fit(tmp_path, model, steps=2, precision="64-true")
     assert {weight.dtype for weight in model.parameters()} == {torch.float64}
     assert {tensor.dtype for move in model.moves for tensor in (move["real"], move["latents"])} == {torch.float64}
     assert {value.dtype for value in model.observed.values()} == {torch.float64}
@@ -47,7 +48,7 @@ def test_float64_is_float64_throughout(tmp_path, cls):
 def test_bfloat16_autocast_trains_float32_weights(tmp_path, cls, network):
     model = build(cls, **(CONV if network == "keras_conv" else {}))
     start = weights(model)
-    fit(model, tmp_path, 3, precision="bf16-mixed")
+    fit(tmp_path, model, steps=3, precision="bf16-mixed")
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
     assert all(weight.isfinite().all() for weight in model.parameters())
     assert all(value.isfinite() for value in model.observed.values())
@@ -109,5 +110,5 @@ def test_a_constant_of_a_paper_that_cannot_be_is_named(cls, name, value):
 def test_a_batch_that_no_step_can_use_is_an_error_that_says_so(tmp_path, images):
     data = DataLoader(TensorDataset(images), batch_size=len(images))
     model = build(zoo.GAN, critic_steps=2)
-    message = one_line(lambda: fit(model, tmp_path, 1, data=data))
+    message = one_line(lambda: fit(tmp_path, model, steps=1, data=data))
     assert all(text in message for text in ("critic_steps=2", str(len(images)), str(images.dtype)))

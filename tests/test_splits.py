@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Trainer
 
 from datamodules import DataError, ImageDataModule, Images
 from helpers.data import one_line_error
+from helpers.runs import fit
 from zoo import GAN
 
 
@@ -48,12 +48,10 @@ GOOD = {
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_arrays_of_ones_own_train(name):
+def test_arrays_of_ones_own_train(tmp_path, name):
     data = Mine(GOOD[name], batch_size=4)
     model = GAN(image_shape=data.image_shape, generator_options={"hidden": [4]}, critic_options={"hidden": [4]})
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    trainer = Trainer(accelerator="cpu", devices=1, max_steps=2, enable_model_summary=False, **quiet)
-    trainer.fit(model, data)
+    fit(tmp_path, model, steps=2, data=data, limit_val_batches=1.0)
     assert model.trained_steps == 2
 
 

@@ -5,7 +5,6 @@ import pickle
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader
 
 from callbacks import Scores
@@ -15,6 +14,7 @@ from datamodules.batches import ImageDataset, Images, OrderedBatches, batch_load
 from datamodules.splits import held_out
 from datamodules.stored import StoredImages, store
 from helpers.data import noise, one_line_error, small_flowers, write_flowers, write_images
+from helpers.runs import fit, trainer
 from zoo import GAN
 from zoo.scores.scorers import load_scorer
 
@@ -265,7 +265,7 @@ def test_a_machine_decodes_once_and_looks_for_damage_once(pictures, decoded, mon
         assert len(looks) <= 1
         looks.clear()
         if rank is not None:
-            data.trainer = Trainer(accelerator="cpu", devices=1, logger=False, enable_checkpointing=False)
+            data.trainer = trainer(None)
             monkeypatch.setattr(type(data.trainer), "local_rank", rank)
         data.setup()
         assert len(looks) == expected
@@ -275,15 +275,11 @@ def test_a_machine_decodes_once_and_looks_for_damage_once(pictures, decoded, mon
 def scores(folder, data):
     torch.manual_seed(0)
     model = GAN(image_shape=data.image_shape, generator_options={"hidden": [4]}, critic_options={"hidden": [4]})
-    trainer = Trainer(
-        default_root_dir=folder, callbacks=[Scores(metrics=["fid"])], accelerator="cpu", devices=1, logger=False,
-        max_steps=2, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-        num_sanity_val_steps=0, val_check_interval=2, check_val_every_n_epoch=None,
-    )  # fmt: skip
-    trainer.fit(model, data)
-    metrics = dict(trainer.callback_metrics)
-    trainer.test(model, data, verbose=False)
-    return metrics | trainer.callback_metrics, list(model.parameters())
+    often = {"limit_val_batches": 1.0, "val_check_interval": 2, "check_val_every_n_epoch": None}
+    player = fit(folder, model, Scores(metrics=["fid"]), steps=2, data=data, **often)
+    metrics = dict(player.callback_metrics)
+    player.test(model, data, verbose=False)
+    return metrics | player.callback_metrics, list(model.parameters())
 
 
 def test_a_run_is_the_same_wherever_its_images_are(tmp_path, monkeypatch):

@@ -9,7 +9,8 @@ from lightning.pytorch import Callback
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import zoo
-from helpers.models import CONV, MARKS, build, every_model, fit, loader, watched
+from helpers.models import CONV, MARKS, build, every_model, loader, watched
+from helpers.runs import fit
 from zoo.engine.batch import Batch
 from zoo.schedules import SCHEDULES
 
@@ -27,7 +28,7 @@ FAST = {"name": "adam", "lr": 0.02}
 def test_a_schedule_that_chooses_counts_a_round_as_a_step_and_each_move_is_its_choice(tmp_path, cls, name):
     rates = {"critic_optimizer": FAST, "generator_optimizer": FAST}
     model = build(watched(cls), schedule=name, critic_steps=1, **rates)
-    player = fit(model, tmp_path, steps=30, data=loader(model, steps=8))
+    player = fit(tmp_path, model, steps=30, data=loader(model, steps=8))
     assert player.global_step == 30
     assert [move["counted"] for move in model.moves] == [0, 0, 0, 0, 1] * 30
     # the published rule, told the losses that were seen
@@ -61,7 +62,7 @@ def test_a_schedule_that_chooses_counts_a_round_as_a_step_and_each_move_is_its_c
 def test_a_schedule_hears_of_every_epoch_once(tmp_path):
     model, epochs = build(zoo.GAN, schedule="deligan_toy"), []
     model.schedule.begin_epoch = lambda: epochs.append(model.global_step)
-    fit(model, tmp_path, steps=7, data=loader(model, steps=3))
+    fit(tmp_path, model, steps=7, data=loader(model, steps=3))
     assert epochs == [0, 3, 6]
 
 
@@ -83,7 +84,7 @@ def test_the_loss_that_a_schedule_reads_is_taken_in_evaluation_mode_and_changes_
             assert model.current_generator_loss(Batch(batch[0]), 3) == loss
             assert model.current_generator_loss(Batch(batch[0]), 4) != loss
 
-    fit(model, tmp_path, steps=2, callbacks=[Peek()])
+    fit(tmp_path, model, Peek(), steps=2)
     assert len(seen) == 2
     for loss, expected in seen:
         assert loss == pytest.approx(expected, rel=1e-6)

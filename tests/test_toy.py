@@ -4,11 +4,12 @@ import math
 
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import LightningModule
 
 from datamodules import ImageDataModule, ToyDataModule
 from datamodules.batches import Images
 from datamodules.images import to_unit_range
+from helpers.runs import fit
 
 KINDS = ("unimodal", "bimodal", "ring", "grid")
 
@@ -140,11 +141,9 @@ class Recorder(LightningModule):
 
 @pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:GPU available but not used")
 @pytest.mark.parametrize("flip", [False, True])
-def test_a_trainer_gets_the_points_unscaled_and_does_not_change_them(flip):
+def test_a_trainer_gets_the_points_unscaled_and_does_not_change_them(tmp_path, flip):
     data, model = ToyDataModule("bimodal", flip=flip), Recorder()
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    quiet |= {"enable_model_summary": False, "log_every_n_steps": 1}
-    Trainer(accelerator="cpu", devices=1, max_epochs=1, limit_val_batches=0, **quiet).fit(model, data)
+    fit(tmp_path, model, steps=-1, max_epochs=1, data=data)
     assert [len(batch[0]) for batch in model.seen] == [50] * 8
     seen = torch.cat([batch[0] for batch in model.seen]).flatten(1).tolist()
     fresh = ToyDataModule("bimodal").load()["train"]

@@ -13,21 +13,8 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import zoo
-from helpers.models import (
-    CONV,
-    MARKS,
-    MODELS,
-    SEED,
-    buffers,
-    build,
-    every_model,
-    fit,
-    loader,
-    same,
-    trainer,
-    watched,
-    weights,
-)
+from helpers.models import CONV, MARKS, MODELS, SEED, buffers, build, every_model, loader, same, watched, weights
+from helpers.runs import fit, trainer
 from zoo.engine.randomness import derive_seed
 from zoo.networks import count_parameters
 
@@ -66,7 +53,7 @@ def test_parameter_counts_are_those_of_the_sources():
 def test_in_each_step_the_critic_moves_critic_steps_times_then_the_generator_once(tmp_path, cls, critic_steps):
     model = build(watched(cls), critic_steps=critic_steps)
     data = loader(model, steps=3)
-    player = fit(model, tmp_path, steps=3, data=data)
+    player = fit(tmp_path, model, steps=3, data=data)
     assert [move["who"] for move in model.moves] == [*["critic"] * critic_steps, "generator"] * 3
     assert [move["step"] for move in model.moves] == [step for step in range(3) for _ in range(critic_steps + 1)]
     assert [move["counted"] for move in model.moves] == [*[0] * critic_steps, 1] * 3
@@ -105,7 +92,7 @@ def test_training_is_the_papers_algorithm_written_out(tmp_path, cls):
     model = build(cls, critic_steps=2).double()
     critic, generator, prior = copy.deepcopy((model.critic, model.generator, model.prior))
     data = loader(model, steps=4, n=6, dtype=torch.float64)
-    fit(model, tmp_path, data=data, precision="64-true")
+    fit(tmp_path, model, data=data, precision="64-true")
 
     ours = [*generator.parameters(), *prior.parameters()]
     optimizer = {
@@ -142,7 +129,7 @@ def test_batch_norm_sees_every_batch_that_passes_in_training_and_none_in_evaluat
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that the gradient penalty and batch norm don't fit
         model = build(cls, **CONV, critic_steps=2, critic_options={"norm": "batch"})
-    fit(model, tmp_path, steps=3)
+    fit(tmp_path, model, steps=3)
 
     def batches(network):
         return {int(part.num_batches_tracked) for part in network.modules() if isinstance(part, nn.BatchNorm2d)}
@@ -161,7 +148,7 @@ def test_batch_norm_sees_every_batch_that_passes_in_training_and_none_in_evaluat
 def test_critic_steps_are_not_counted_by_anyone(tmp_path, cls):
     model = build(watched(cls), critic_steps=5)
     every_second = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=2, save_top_k=-1)
-    player = fit(model, tmp_path, data=loader(model, steps=9), enable_checkpointing=True, callbacks=[every_second])
+    player = fit(tmp_path, model, every_second, data=loader(model, steps=9), enable_checkpointing=True)
     assert player.global_step == 4
     assert [move["who"] for move in model.moves].count("critic") == 20
     assert len(model.moves) == 24  # it stopped at once
@@ -176,7 +163,7 @@ def test_critic_steps_are_not_counted_by_anyone(tmp_path, cls):
 @every_model
 def test_epochs_of_a_plain_loader_follow_each_other(tmp_path, cls):
     model = build(watched(cls))
-    player = fit(model, tmp_path, steps=7, data=loader(model, steps=3))
+    player = fit(tmp_path, model, steps=7, data=loader(model, steps=3))
     assert (player.global_step, model.moves[-1]["step"]) == (7, 6)
     latents = [move["latents"] for move in model.moves]
     assert not any(torch.equal(*pair) for pair in itertools.combinations(latents, 2))  # no epoch repeats another's
@@ -191,7 +178,7 @@ def test_both_rates_fall_linearly_between_two_steps(tmp_path, cls):
         def on_train_batch_end(self, trainer, *_):
             rates.append([optimizer.param_groups[0]["lr"] for optimizer in trainer.optimizers])
 
-    fit(model, tmp_path, steps=8, callbacks=[Note()])
+    fit(tmp_path, model, Note(), steps=8)
     full = [config["lr"] for config in model.optimizer_configs]
     shares = [1, 1, 1, 3 / 4, 2 / 4, 1 / 4, 0, 0]
     assert rates == [pytest.approx([share * rate for rate in full]) for share in shares]
@@ -204,7 +191,7 @@ def test_wgan_keeps_the_weights_but_not_the_statistics_in_the_box(tmp_path):
     options = {"critic_options": {"norm": "batch"}, "critic_steps": 2}
     model = build(watched(zoo.WGAN), **CONV, **options, clip=0.02)
     outside = max(weight.abs().max().item() for weight in weights(model.generator))
-    fit(model, tmp_path, steps=2)
+    fit(tmp_path, model, steps=2)
     assert len(model.moves) == 6
     for move in model.moves:
         assert all(weight.abs().max() <= 0.02 for weight in move["critic"])
@@ -251,6 +238,6 @@ def test_deligan_is_a_prior_and_any_model_can_have_it(tmp_path):
     options = {"prior": "gaussian_mixture", "prior_options": {"components": 4}}
     model = build(zoo.WGANGP, **options)
     start = copy.deepcopy(model.prior)
-    fit(model, tmp_path)
+    fit(tmp_path, model)
     assert not torch.equal(model.prior.mu, start.mu)
     assert not torch.equal(model.prior.sigma, start.sigma)

@@ -1,32 +1,18 @@
 """Short runs of tiny models with a guard, and a generator that has collapsed."""
 
 import torch
-from lightning.pytorch import Trainer
 from torch import nn
 
 import zoo
-from callbacks import BestCheckpoint, LastCheckpoint
-from datamodules import DigitsDataModule
+from helpers.runs import digits, fit
 
 SMALL = {"generator_options": {"hidden": [16]}, "critic_options": {"hidden": [16]}, "latent_dim": 4}
 
 
-def fit(folder, model, *callbacks, steps=12, ckpt_path=None, **options):
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=1,
-        default_root_dir=folder,
-        max_steps=steps,
-        logger=False,
-        enable_checkpointing=any(isinstance(each, LastCheckpoint | BestCheckpoint) for each in callbacks),
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        callbacks=[*callbacks],
-        **{"log_every_n_steps": 1, "val_check_interval": 4, "check_val_every_n_epoch": None} | options,
-    )
-    trainer.fit(model, DigitsDataModule(batch_size=20), ckpt_path=ckpt_path)
-    return trainer
+def train(folder, model, *callbacks, **options):
+    """Twelve steps on the digits, with a validation at every fourth, unless told."""
+    often = {"steps": 12, "limit_val_batches": 1.0, "val_check_interval": 4, "check_val_every_n_epoch": None}
+    return fit(folder, model, *callbacks, data=digits(batch_size=20), **often | options)
 
 
 def warnings_of(caplog):

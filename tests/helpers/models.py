@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -33,18 +32,6 @@ def loader(model, steps=4, n=2, dtype=torch.float32):
     """Batches of n images for each critic update, every image another."""
     images = torch.rand(steps * n * model.critic_steps, *model.image_shape, dtype=dtype) * 2 - 1
     return DataLoader(TensorDataset(images), batch_size=n * model.critic_steps)
-
-
-def trainer(tmp_path, **kwargs):
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "limit_val_batches": 0}
-    quiet |= {"enable_model_summary": False, "num_sanity_val_steps": 0, "log_every_n_steps": 1}
-    return Trainer(accelerator="cpu", devices=1, default_root_dir=tmp_path, **quiet | kwargs)
-
-
-def fit(model, tmp_path, steps=4, data=None, val=None, **kwargs):
-    player = trainer(tmp_path, max_steps=steps, **kwargs)
-    player.fit(model, data or loader(model, steps), val)
-    return player
 
 
 def weights(network):

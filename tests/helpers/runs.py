@@ -9,6 +9,7 @@ from PIL import Image
 
 from callbacks import LastCheckpoint, StepBar
 from datamodules import DigitsDataModule
+from helpers.models import loader
 from zoo import WGANGP
 
 BATCH, CRITIC_STEPS = 4, 5
@@ -42,23 +43,23 @@ def small(model=WGANGP, **kwargs):
 
 
 def digits(**kwargs):
-    return DigitsDataModule(batch_size=BATCH, **kwargs)
+    return DigitsDataModule(**{"batch_size": BATCH} | kwargs)
 
 
-def trainer(folder, *callbacks, steps=4, logger=False, **kwargs):
-    defaults = {"log_every_n_steps": 2, "limit_val_batches": 0, "num_sanity_val_steps": 0}
-    return Trainer(
-        default_root_dir=folder,
-        max_steps=steps,
-        callbacks=list(callbacks),
-        logger=logger,
-        accelerator="cpu",
-        devices=1,
-        enable_progress_bar=any(isinstance(callback, StepBar) for callback in callbacks),
-        enable_model_summary=False,
-        enable_checkpointing=any(isinstance(c, LastCheckpoint | ModelCheckpoint) for c in callbacks),
-        **(defaults | kwargs),
-    )
+def trainer(folder, *callbacks, steps=4, **options):
+    """A quiet Trainer on one processor: it validates, saves and shows a bar only where asked, or by its callbacks."""
+    defaults = {"accelerator": "cpu", "devices": 1, "max_steps": steps, "log_every_n_steps": 1, "logger": False}
+    defaults |= {"limit_val_batches": 0, "num_sanity_val_steps": 0, "enable_model_summary": False}
+    defaults["enable_progress_bar"] = any(isinstance(each, StepBar) for each in callbacks)
+    defaults["enable_checkpointing"] = any(isinstance(each, LastCheckpoint | ModelCheckpoint) for each in callbacks)
+    return Trainer(default_root_dir=folder, callbacks=[*callbacks], **defaults | options)
+
+
+def fit(folder, model, *callbacks, steps=4, data=None, val=None, ckpt_path=None, **options):
+    """Train for some steps, on batches of two noise images unless there are data; return the Trainer."""
+    player = trainer(folder, *callbacks, steps=steps, **options)
+    player.fit(model, loader(model, steps) if data is None else data, val, ckpt_path=ckpt_path)
+    return player
 
 
 def pixels(path):
