@@ -200,10 +200,14 @@ def test_predictions_follow_the_seed_and_replace_earlier_ones(run):
 def test_sliced_wasserstein_is_zero_for_equal_sets():
     images = torch.rand(12, 1, 4, 4, generator=torch.Generator().manual_seed(0))
     metric = SlicedWasserstein()
-    metric.update(images, images.flip(0))
+    metric.update(images, real=True)
+    metric.update(images.flip(0), real=False)
     assert metric.compute() == 0
-    metric.update(images, images + 1)
+    metric.update(images, real=True)
+    metric.update(images + 1, real=False)
     assert metric.compute() > 0
+    with pytest.raises(ValueError, match=r"of one shape, got \[1, 2, 8\] after \[1, 4, 4\]"):
+        metric.update(images.view(12, 1, 2, 8), real=False)
 
 
 def test_a_test_prints_and_writes_the_scores_beside_those_of_real_images(run, capsys):

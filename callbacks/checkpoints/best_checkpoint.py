@@ -12,7 +12,7 @@ from torch import Tensor
 from callbacks.callbacks_of_type import callbacks_of_type
 from callbacks.checkpoints.last_checkpoint import are_finite
 from callbacks.scoring.scores import Scores
-from zoo.scores.evaluation import KEYS, METRICS
+from zoo.scores.table import KEYS, METRICS
 
 
 class BestCheckpoint(ModelCheckpoint):

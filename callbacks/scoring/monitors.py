@@ -9,7 +9,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
-from zoo.scores.evaluation import METRICS
+from zoo.scores.table import METRICS
 
 
 def check_monitors(trainer: Trainer) -> None:

@@ -38,7 +38,7 @@ class Scores(Callback):
             of earlier weights. By default all validations are scored.
         scorer: see `zoo.scores.scorers.load_scorer`. By default the data module's if that is shipped with the zoo;
             else none, and `sliced_wasserstein` is the only score.
-        metrics: keys of `zoo.scores.evaluation.METRICS`; all by default.
+        metrics: keys of `zoo.scores.table.METRICS`; all by default.
     """
 
     def __init__(

@@ -2,35 +2,18 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Self
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric, SumMetric
+from torchmetrics import SumMetric
 
-from zoo.metrics import ModifiedInceptionScore
 from zoo.scores.classifier import Scored
-from zoo.scores.feature_scores import FID, KID, InceptionScore
-from zoo.scores.precision_recall import PrecisionRecall
+from zoo.scores.metric_spec import Sizes
 from zoo.scores.scorer import Scorer
-from zoo.scores.sliced_wasserstein import SlicedWasserstein
+from zoo.scores.table import KEYS, METRICS, SPECS, MetricName
 
-MetricName = Literal[
-    "inception_score", "modified_inception_score", "fid", "kid", "precision_recall", "sliced_wasserstein"
-]
-
-#: The scores that each metric gives.
-METRICS: dict[MetricName, tuple[str, ...]] = {
-    "inception_score": ("inception_score", "inception_score_std"),
-    "modified_inception_score": ("modified_inception_score", "modified_inception_score_std", "classes_used"),
-    "fid": ("fid",),
-    "kid": ("kid", "kid_std"),
-    "precision_recall": ("precision", "recall"),
-    "sliced_wasserstein": ("sliced_wasserstein",),
-}
-
-#: What the scorer is needed for.
-KEYS = tuple(key for name, keys in METRICS.items() if name != "sliced_wasserstein" for key in keys)
+__all__ = ["KEYS", "METRICS", "Evaluation", "MetricName"]
 
 
 class Evaluation:
@@ -53,22 +36,23 @@ class Evaluation:
     Everything runs in inference mode and merges across processes; `compute` is to be called on all of them.
 
     Args:
-        scorer: what to look through; without one, `sliced_wasserstein` is the only score.
-        metrics: keys of METRICS; all by default. What is not asked for is not computed.
+        scorer: what to look through; without one, only scores of pixels are computed.
+        metrics: names of `zoo.scores.table.SPECS`; all by default. What is not asked for is not computed.
     """
 
     def __init__(self, scorer: Scorer | None, metrics: Sequence[MetricName] = tuple(METRICS)) -> None:
-        if not metrics or not set(metrics) <= METRICS.keys():
-            raise ValueError(f"metrics must be some of {', '.join(METRICS)}; got {list(metrics)}")
-        self.device, self.waiting = torch.device("cpu"), dict[bool, Tensor]()
-        self.scorer = scorer if set(metrics) - {"sliced_wasserstein"} else None
-        self.not_finite, self.metrics = SumMetric(), dict[str, Metric]()
-        for name in METRICS:  # whatever order they were asked for in
-            if name in metrics and (scorer is not None or name == "sliced_wasserstein"):
-                self.metrics[name] = build(name, scorer)
+        if not metrics or not set(metrics) <= SPECS.keys():
+            raise ValueError(f"metrics must be some of {', '.join(SPECS)}; got {list(metrics)}")
+        sizes = Sizes(scorer.num_features, scorer.num_classes) if scorer else Sizes()
+        self.specs = {  # in the table's order, whatever they were asked for in
+            name: spec for name, spec in SPECS.items() if name in metrics and (scorer or not spec.needs_scorer)
+        }
+        self.metrics = {name: spec.make(sizes) for name, spec in self.specs.items()}
+        self.scorer = scorer if any(spec.needs_scorer for spec in self.specs.values()) else None
+        self.not_finite, self.device = SumMetric(), torch.device("cpu")
 
     def to(self, device: torch.device) -> Self:
-        """Moves scorer and sums to where the images will be."""
+        """Move scorer and sums to where the images will be."""
         self.device = device
         for metric in (self.not_finite, *self.metrics.values()):
             metric.to(device)
@@ -78,87 +62,57 @@ class Evaluation:
 
     @torch.inference_mode()
     def reset(self) -> None:
-        """Forgets all images."""
-        self.waiting = {}
+        """Forget all images."""
         for metric in (self.not_finite, *self.metrics.values()):
             metric.reset()
 
     def update_real(self, images: Tensor, scored: Scored | None = None) -> Scored | None:
-        """Adds real images, float [N, C, H, W] in [-1, 1]; returns what the scorer says of them.
+        """Add real images, float [N, C, H, W] in [-1, 1]; return the scorer's features and logits of them.
 
-        Whoever keeps that may give it back as `scored` for the same images next time, and the scorer need not look.
+        A caller that keeps these may give them back as `scored` for the same images, and the scorer need not look.
         """
         return self.update(images, True, scored)
 
     def update_fake(self, images: Tensor, scored: Scored | None = None) -> Scored | None:
-        """Adds generated images, float [N, C, H, W] in [-1, 1]; `scored` is as in update_real."""
+        """Add generated images, float [N, C, H, W] in [-1, 1]; `scored` is as in update_real."""
         return self.update(images, False, scored)
 
     @torch.inference_mode()
     def update(self, images: Tensor, real: bool, scored: Scored | None = None) -> Scored | None:
-        """What update_real and update_fake have in common."""
+        """Add images of either kind."""
+        if not len(images):
+            return None
         images = images.to(self.device, torch.float32)
-        if "sliced_wasserstein" in self.metrics:
-            self.compare_pixels(images, real)
-        if self.scorer is None or not len(images):
+        self.feed({"pixels": images}, real)
+        if self.scorer is None:
             return None
         scored = self.scorer(images) if scored is None else Scored(*(part.to(self.device) for part in scored))
-        self.add(scored, real)
+        self.feed_scored(scored, real)
         return scored
 
-    def compare_pixels(self, images: Tensor, real: bool) -> None:
-        """Feeds the distance that takes pairs; images of either kind wait for as many of the other."""
-        self.waiting[real] = torch.cat([self.waiting[real], images]) if real in self.waiting else images
-        pairs = min(len(self.waiting.get(kind, ())) for kind in (True, False))
-        if pairs:
-            self.metrics["sliced_wasserstein"].update(self.waiting[True][:pairs], self.waiting[False][:pairs])
-            self.waiting = {kind: images[pairs:] for kind, images in self.waiting.items()}
-
-    def add(self, scored: Scored, real: bool) -> None:
-        """Feeds all that the scorer's answers feed."""
+    def feed_scored(self, scored: Scored, real: bool) -> None:
+        """Feed the metrics that look through the scorer, and count the images for which it has no finite numbers."""
         finite = scored.features.isfinite().all(dim=1) & scored.logits.isfinite().all(dim=1)
         self.not_finite.update((~finite).sum())
-        features, logits = scored.features[finite], scored.logits[finite]
-        for name, metric in self.metrics.items():
-            if name in ("fid", "kid", "precision_recall"):
-                metric.update(features, real)
-            elif name != "sliced_wasserstein" and not real:
-                metric.update(logits)
+        self.feed({"features": scored.features[finite], "logits": scored.logits[finite]}, real)
+
+    def feed(self, inputs: dict[str, Tensor], real: bool) -> None:
+        """Feed the metrics that take any of these inputs."""
+        for name, spec in self.specs.items():
+            if spec.inputs in inputs:
+                spec.update(self.metrics[name], inputs[spec.inputs], real)
 
     @torch.inference_mode()
     def compute(self) -> dict[str, float]:
-        """Every score of the images since the last reset, by the keys above."""
+        """Return every score of the images since the last reset, by the keys above."""
         if self.scorer is not None:
             nothing = torch.empty(0, self.scorer.num_features), torch.empty(0, self.scorer.num_classes)
             for real in (True, False):  # torchmetrics cannot merge with a process that has seen no image
-                self.add(Scored(*(part.to(self.device) for part in nothing)), real)
+                self.feed_scored(Scored(*(part.to(self.device) for part in nothing)), real)
         broken = self.scorer is not None and bool(self.not_finite.compute() > 0)
         scores: dict[str, float] = {}
-        for name, metric in self.metrics.items():
-            values = computed(metric)
-            if broken and name != "sliced_wasserstein":
-                values = [math.nan] * len(values)
-            scores |= zip(METRICS[name], values, strict=True)  # type: ignore[index]
+        for name, spec in self.specs.items():
+            is_known = self.metrics[name].update_called and not (broken and spec.needs_scorer)
+            values = spec.compute(self.metrics[name]) if is_known else (math.nan,) * len(spec.keys)
+            scores |= zip(spec.keys, values, strict=True)
         return scores
-
-
-def build(name: MetricName, scorer: Scorer | None) -> Metric:
-    """The metric called `name`."""
-    if scorer is None or name == "sliced_wasserstein":
-        return SlicedWasserstein()
-    if name in ("inception_score", "modified_inception_score"):
-        return (InceptionScore if name == "inception_score" else ModifiedInceptionScore)(scorer.num_classes)
-    if name in ("fid", "kid"):
-        return (FID if name == "fid" else KID)(scorer.num_features)
-    return PrecisionRecall()
-
-
-def computed(metric: Metric) -> list[float]:
-    """A metric's scores, as METRICS orders them."""
-    if isinstance(metric, ModifiedInceptionScore):
-        used = int((metric.counts() > 0).sum())
-        return [*map(float, metric.compute() if used else (math.nan, math.nan)), float(used)]
-    if isinstance(metric, SlicedWasserstein):
-        return [float(metric.compute()) if metric.update_called else math.nan]
-    values = metric.compute()
-    return [float(value) for value in (values if isinstance(values, tuple) else (values,))]

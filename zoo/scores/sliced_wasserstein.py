@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.utilities.data import dim_zero_cat
 
 
 class SlicedWasserstein(Metric):
@@ -14,6 +15,10 @@ class SlicedWasserstein(Metric):
 
     Args:
         directions: number of directions; they are the same in every run.
+
+    Shapes:
+        ``update(images, real)``: float [N, C, H, W] in [-1, 1], at least one, real or generated, in any order.
+        ``compute()``: a scalar; of as many images of either kind as there are of both, the first; nan without a pair.
     """
 
     is_differentiable = False
@@ -27,21 +32,37 @@ class SlicedWasserstein(Metric):
         super().__init__()
         if directions < 1:
             raise ValueError(f"directions must be at least 1, got {directions}")
-        self.directions = directions
+        self.num_directions = directions
+        self.directions: Tensor | None = None
+        self.image_shape = torch.Size()
         self.add_state("real", default=[], dist_reduce_fx="cat")
         self.add_state("fake", default=[], dist_reduce_fx="cat")
 
-    def update(self, real: Tensor, fake: Tensor) -> None:
-        """As many real as fake images, float [N, C, H, W] in [-1, 1]."""
-        if real.shape != fake.shape:
-            raise ValueError(f"as many real as fake images of one shape, got {tuple(real.shape)}, {tuple(fake.shape)}")
-        generator = torch.Generator().manual_seed(0)
-        directions = torch.randn(real[0].numel(), self.directions, generator=generator).to(real)
-        directions /= directions.norm(dim=0)
-        self.real.append(real.flatten(1) @ directions)
-        self.fake.append(fake.flatten(1) @ directions)
+    def update(self, images: Tensor, real: bool) -> None:
+        """Add the projections of real images [N, C, H, W], or of fakes. Raises a ValueError for a second shape."""
+        if self.directions is None:
+            self.image_shape, self.directions = images.shape[1:], random_directions(images, self.num_directions)
+        if images.shape[1:] != self.image_shape:
+            raise ValueError(f"images must be of one shape, got {[*images.shape[1:]]} after {[*self.image_shape]}")
+        (self.real if real else self.fake).append(images.flatten(1) @ self.directions)
+
+    def reset(self) -> None:
+        """Forget all images."""
+        super().reset()
+        self.directions = None
 
     def compute(self) -> Tensor:
-        """The distance, a scalar."""
-        real, fake = (torch.cat(list(parts)) if isinstance(parts, list) else parts for parts in (self.real, self.fake))
+        """Return the distance, a scalar."""
+        pairs = min(sum(map(len, parts)) for parts in (self.real, self.fake))
+        if not pairs:
+            return torch.tensor(torch.nan)
+        real, fake = (dim_zero_cat(parts)[:pairs] for parts in (self.real, self.fake))
         return (real.sort(dim=0).values - fake.sort(dim=0).values).abs().mean()
+
+
+def random_directions(images: Tensor, count: int) -> Tensor:
+    """Return that many directions of length 1 for images [N, C, H, W], float [C * H * W, count], always the same."""
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.randn(images[0].numel(), count, generator=generator).to(images)
+    directions /= directions.norm(dim=0)
+    return directions

@@ -1,0 +1,91 @@
+"""What holds for every metric of the table, whatever it computes: a new line there is tested here."""
+
+import math
+from typing import get_args
+
+import pytest
+import torch
+
+from helpers.scorer import evaluate, images
+from zoo.scores.classifier import Scored
+from zoo.scores.evaluation import Evaluation
+from zoo.scores.metric_spec import Sizes
+from zoo.scores.table import KEYS, METRICS, SPECS, MetricName
+
+every_metric = pytest.mark.parametrize("name", SPECS)
+
+#: Counts: without images they are 0, not nan.
+COUNTS = {"classes_used"}
+
+
+def test_names_are_those_that_the_command_line_offers_and_no_two_scores_have_one_key():
+    assert get_args(MetricName) == tuple(SPECS) == tuple(METRICS)
+    keys = [key for spec in SPECS.values() for key in spec.keys]
+    assert len(set(keys)) == len(keys)
+    assert set(keys) - set(KEYS) == {"sliced_wasserstein"}
+
+
+@every_metric
+def test_a_metric_gives_the_same_finite_scores_alone_and_beside_all_others(name, scorer):
+    real, fake = images(120), images(120, seed=1, shift=0.1)
+    scores = evaluate(Evaluation(scorer, [name]), real, fake)
+    assert tuple(scores) == SPECS[name].keys
+    assert all(type(value) is float and math.isfinite(value) for value in scores.values())
+    everything = evaluate(Evaluation(scorer), real, fake)
+    assert scores == {key: everything[key] for key in SPECS[name].keys}
+
+
+@every_metric
+def test_batches_and_their_order_do_not_matter_and_a_reset_forgets(name, scorer):
+    real, fake = images(60), images(60, seed=1, shift=0.1)
+    evaluation = Evaluation(scorer, [name])
+    expected = pytest.approx(evaluate(evaluation, real, fake, batch=60))
+    assert evaluate(evaluation, real, fake, batch=7) == expected
+    evaluation.reset()
+    for part in fake.split(17):
+        evaluation.update_fake(part)
+    evaluation.update_real(real)
+    assert evaluation.compute() == expected
+
+
+@every_metric
+def test_two_merged_halves_are_the_whole(name, scorer):
+    spec = SPECS[name]
+    whole, left, right = (spec.make(Sizes(scorer.num_features, scorer.num_classes)) for _ in range(3))
+    for real, given in ((True, images(80)), (False, images(80, seed=1, shift=0.1))):
+        features, logits = scorer(given)
+        inputs = {"pixels": given, "features": features, "logits": logits}[spec.inputs]
+        for metric, part in ((whole, inputs), (left, inputs[:30]), (right, inputs[30:])):
+            spec.update(metric, part, real)
+    left.merge_state(right)
+    assert spec.compute(left) == pytest.approx(spec.compute(whole), nan_ok=True)
+    assert len(spec.compute(whole)) == len(spec.keys)
+
+
+@every_metric
+@pytest.mark.parametrize(("real", "fake"), [(0, 0), (0, 5), (5, 0), (1, 1), (2, 1)])
+def test_too_few_images_give_nan_and_never_an_error(name, real, fake, scorer):
+    scores = evaluate(Evaluation(scorer, [name]), images(real), images(fake, seed=1))
+    assert tuple(scores) == SPECS[name].keys
+    missing = not fake or (not real and SPECS[name].of == "both")
+    if missing:
+        assert all(score == 0 if key in COUNTS else math.isnan(score) for key, score in scores.items())
+
+
+@pytest.mark.parametrize("name", [name for name, spec in SPECS.items() if spec.needs_scorer])
+@pytest.mark.parametrize("real", [True, False])
+@pytest.mark.parametrize("part", ["features", "logits"])
+def test_a_scorer_without_an_answer_for_one_image_makes_a_score_nan(name, real, part, scorer):
+    evaluation = Evaluation(scorer, [name])
+    expected = evaluate(evaluation, images(60), images(60, seed=1))
+    answers = {"features": torch.randn(60, 6), "logits": torch.randn(60, 3)}
+    answers[part][7, 2] = math.nan
+    (evaluation.update_real if real else evaluation.update_fake)(images(60), Scored(**answers))
+    assert all(math.isnan(score) for score in evaluation.compute().values())
+    assert evaluate(evaluation, images(60), images(60, seed=1)) == expected
+
+
+@every_metric
+def test_a_metric_without_its_scorer_is_left_out(name):
+    scores = evaluate(Evaluation(None, [name]), images(9), images(9, seed=1))
+    assert tuple(scores) == (() if SPECS[name].needs_scorer else SPECS[name].keys)

@@ -1,0 +1,35 @@
+"""Every metric of generated images: one line each, in the order in which scores are printed."""
+
+from typing import TYPE_CHECKING, Literal
+
+from zoo.scores.class_diversity import ClassDiversity
+from zoo.scores.feature_scores import FID, KID, InceptionScore
+from zoo.scores.metric_spec import MetricSpec
+from zoo.scores.precision_recall import PrecisionRecall
+from zoo.scores.sliced_wasserstein import SlicedWasserstein
+
+# fmt: off
+SPECS: dict[str, MetricSpec] = {
+    "inception_score": MetricSpec(
+        ("inception_score", "inception_score_std"), "logits", lambda sizes: InceptionScore(sizes.num_classes), "fakes"),
+    "modified_inception_score": MetricSpec(
+        ("modified_inception_score", "modified_inception_score_std", "classes_used"), "logits",
+        lambda sizes: ClassDiversity(sizes.num_classes), "fakes"),
+    "fid": MetricSpec(("fid",), "features", lambda sizes: FID(sizes.num_features)),
+    "kid": MetricSpec(("kid", "kid_std"), "features", lambda sizes: KID(sizes.num_features)),
+    "precision_recall": MetricSpec(("precision", "recall"), "features", lambda _: PrecisionRecall()),
+    "sliced_wasserstein": MetricSpec(("sliced_wasserstein",), "pixels", lambda _: SlicedWasserstein()),
+}
+# fmt: on
+
+#: The names of metrics: a Literal of the table's, which the command line offers.
+if TYPE_CHECKING:
+    MetricName = str
+else:
+    MetricName = Literal[tuple(SPECS)]
+
+#: The scores that each metric gives.
+METRICS: dict[MetricName, tuple[str, ...]] = {name: spec.keys for name, spec in SPECS.items()}
+
+#: The scores that need a scorer.
+KEYS = tuple(key for spec in SPECS.values() if spec.needs_scorer for key in spec.keys)
