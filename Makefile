@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: catalogue help demo test test-all test-portable mutants lint types format clean
+.PHONY: catalogue help demo quick test test-all test-portable mutants lint types format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +15,9 @@ help: ## this list
 demo: .venv/installed ## train a WGAN-GP on handwritten digits, test it, show samples and scores (minutes, no download)
 	$(BIN)/ganzoo fit --config quickstart
 	$(BIN)/ganzoo test --config quickstart --ckpt_path last
+
+quick: .venv/installed-dev ## the pure units: no training, no command line, no real data (20 seconds)
+	$(BIN)/python -m pytest --quick -m "not slow and not network and not data"
 
 test: .venv/installed-dev ## the fast tests
 	$(BIN)/python -m pytest -n auto

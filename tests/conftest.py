@@ -6,8 +6,19 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers.quick import is_quick
 from helpers.real_data import FOLDER
 from helpers.recipe import TINY
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="only the files of pure units: no Trainer, no command line")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Other files are not even imported."""
+    is_test = collection_path.name.startswith("test_") and collection_path.suffix == ".py"
+    return True if config.getoption("--quick") and is_test and not is_quick(collection_path) else None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 import zoo
 from callbacks import Compile
+from zoo import penalties
 from zoo.engine import compiled
 from zoo.engine.checkpoints.differences import read
 
@@ -198,3 +199,22 @@ def test_several_devices_are_refused(tiny):
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert result.returncode == 2
     assert "ganzoo: error: compile.losses is for one device" in result.stderr
+
+
+@pytest.mark.parametrize("penalty", [penalties.zero_centred_penalty, penalties.dragan_penalty])
+def test_a_penalty_is_the_same_under_compile(penalty):
+    torch.manual_seed(0)
+    critic = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1))
+    images = torch.randn(3, 1, 2, 2)
+    draws = (
+        {}
+        if penalty is penalties.zero_centred_penalty
+        else {"alpha": torch.rand(3, 1, 1, 1), "noise": torch.rand(3, 1, 2, 2)}
+    )
+
+    def loss(images):
+        return penalty(lambda x: critic(x).squeeze(1), images, **draws)
+
+    compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
+    eager = torch.autograd.grad(loss(images), critic[1].weight)
+    torch.testing.assert_close(torch.autograd.grad(compiled(images), critic[1].weight), eager)

@@ -1,4 +1,4 @@
-"""Penalties and auto-encoders' losses: closed forms on three numbers, reference values, eager and compiled."""
+"""Penalties and auto-encoders' losses: closed forms on three numbers, reference values."""
 
 from math import log, pi, sqrt
 
@@ -45,24 +45,6 @@ def test_no_gradient_flows_into_the_images():
     penalties.zero_centred_penalty(lambda x: scale * quadratic(x), images).backward()
     assert images.grad is None
     assert scale.grad != 0
-
-
-@pytest.mark.parametrize("penalty", [penalties.zero_centred_penalty, penalties.dragan_penalty])
-def test_a_penalty_is_the_same_under_compile(penalty):
-    critic = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 1))
-    images = torch.randn(3, 1, 2, 2)
-    draws = (
-        {}
-        if penalty is penalties.zero_centred_penalty
-        else {"alpha": torch.rand(3, 1, 1, 1), "noise": torch.rand(3, 1, 2, 2)}
-    )
-
-    def loss(images):
-        return penalty(lambda x: critic(x).squeeze(1), images, **draws)
-
-    compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
-    eager = torch.autograd.grad(loss(images), critic[1].weight)
-    torch.testing.assert_close(torch.autograd.grad(compiled(images), critic[1].weight), eager)
 
 
 def test_dragan_moves_one_way_by_one_alpha_a_sample():
