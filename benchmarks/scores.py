@@ -42,8 +42,10 @@ def main() -> None:
     train, labels = data.splits["train"]
     assert isinstance(train, Tensor), "MNIST is in memory"
     test = to_unit_range(data.splits["test"].images[: args.samples])
-    names = ["fid", "inception_score", "modified_inception_score", "precision", "recall", "sliced_wasserstein"]
-    print("| images | FID | IS | m-IS | precision | recall | sliced Wasserstein |\n|" + " --- |" * 7)
+    names = ["fid", "inception_score", "modified_inception_score", "precision", "recall", "density", "coverage"]
+    names.append("sliced_wasserstein")
+    print("| images | FID | IS | m-IS | precision | recall | density | coverage | sliced Wasserstein |")
+    print("|" + " --- |" * 9)
     for name, images in candidates(train, labels, len(test)).items():
         evaluation = Evaluation(load_scorer("mnist"))
         for real, fake in zip(test.split(500), images.split(500), strict=True):

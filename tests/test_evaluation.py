@@ -9,6 +9,7 @@ from datamodules import DigitsDataModule
 from datamodules.images import to_unit_range
 from helpers.scorer import KEYS, evaluate, fid_of, images, is_of, kid_and_std, precision_recall
 from zoo.metrics import ModifiedInceptionScore
+from zoo.scores.density_coverage import DensityCoverage
 from zoo.scores.evaluation import Evaluation
 from zoo.scores.scorers import load_scorer
 from zoo.scores.sliced_wasserstein import SlicedWasserstein
@@ -23,12 +24,16 @@ def test_every_score_is_that_of_its_metric(scorer):
     seen = scorer(real).features
     modified = ModifiedInceptionScore(3)
     modified.update(logits)
+    density = DensityCoverage()
+    density.update(seen, real=True)
+    density.update(features, real=False)
     sliced = SlicedWasserstein()
     sliced.update(real, real=True)
     sliced.update(fake, real=False)
     expected = [
         *is_of(logits), *modified.compute(), len(logits.argmax(dim=1).unique()), fid_of(seen, features),
-        *kid_and_std(seen, features), *precision_recall(seen, features), sliced.compute(),
+        *kid_and_std(seen, features), *precision_recall(seen, features), *density.compute(),
+        sliced.compute(),
     ]  # fmt: skip
     assert list(scores.values()) == pytest.approx([float(value) for value in expected])
 
@@ -71,7 +76,11 @@ def test_scores_move_as_they_should():
     assert good["precision"] > 0.8
     assert noise["precision"] < 0.2
     assert good["recall"] > 0.7
+    assert good["density"] > 0.8
+    assert good["coverage"] > 0.8
     assert single["recall"] < 0.1
+    assert noise["density"] < 0.2
+    assert single["coverage"] < 0.1
     for worse in (noise, single):
         assert worse["fid"] > 10 * good["fid"]
         assert worse["kid"] > good["kid"] + 1
@@ -99,13 +108,14 @@ def test_pixels_that_all_move_by_one_distance_are_that_far_away():
     assert metric.compute().item() == pytest.approx(0.25, rel=1e-5)
 
 
-@pytest.mark.parametrize(("real", "fake"), [(0, 0), (0, 5), (5, 0), (1, 1), (2, 2), (5, 1)])
+@pytest.mark.parametrize(("real", "fake"), [(0, 0), (0, 5), (5, 0), (1, 1), (2, 2), (5, 1), (6, 1)])
 def test_few_images_give_numbers_or_nan(scorer, real, fake):
     scores = evaluate(Evaluation(scorer), images(real), images(fake))
     assert list(scores) == KEYS
     assert math.isnan(scores["fid"]) == math.isnan(scores["kid"]) == (min(real, fake) < 2)
     assert math.isnan(scores["precision"]) == (real < 4 or fake == 0)
     assert math.isnan(scores["recall"]) == (fake < 4 or real == 0)
+    assert math.isnan(scores["density"]) == math.isnan(scores["coverage"]) == (real < 6 or fake == 0)
     assert math.isnan(scores["inception_score"]) == math.isnan(scores["modified_inception_score"]) == (fake == 0)
     assert math.isnan(scores["sliced_wasserstein"]) == (min(real, fake) == 0)
 

@@ -10,7 +10,8 @@ from zoo.scores.scorer import Scorer
 
 KEYS = [
     "inception_score", "inception_score_std", "modified_inception_score", "modified_inception_score_std",
-    "classes_used", "fid", "kid", "kid_std", "precision", "recall", "sliced_wasserstein",
+    "classes_used", "fid", "kid", "kid_std", "precision", "recall", "density", "coverage",
+    "sliced_wasserstein",
 ]  # fmt: skip
 
 

@@ -26,11 +26,13 @@ class Evaluation:
     | `fid` | Fréchet distance of the features, squared (arXiv:1706.08500) | lower |
     | `kid`, `kid_std` | squared maximum mean discrepancy of the features (arXiv:1801.01401), over subsets | lower |
     | `precision`, `recall` | k = 3 (arXiv:1904.06991), shares | higher |
+    | `density`, `coverage` | k = 5 (arXiv:2002.09797): 1 and 0.97 for fakes like the real images | see docs/scores.md |
     | `classes_used` | classes predicted for at least one generated image | all |
     | `sliced_wasserstein` | of pixels, no scorer needed | lower |
 
-    All but the last depend on the scorer, and FID, precision and recall on the number of images: compare at equal ones.
-    What has too few images to be computed is nan: FID and KID of fewer than 2, precision and recall of fewer than 4.
+    All but the last depend on the scorer, and FID, precision, recall, density and coverage on the number of images:
+    compare at equal ones. What has too few images to be computed is nan: FID and KID of fewer than 2, precision and
+    recall of fewer than 4, density and coverage of fewer than 6 real ones.
     If the scorer's answer for any image is not finite, as that for a nan image, every score that needs it is nan.
 
     Everything runs in inference mode and merges across processes; `compute` is to be called on all of them.

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 from zoo.scores.class_diversity import ClassDiversity
+from zoo.scores.density_coverage import DensityCoverage
 from zoo.scores.feature_scores import FID, KID, InceptionScore
 from zoo.scores.metric_spec import MetricSpec
 from zoo.scores.precision_recall import PrecisionRecall
@@ -18,6 +19,7 @@ SPECS: dict[str, MetricSpec] = {
     "fid": MetricSpec(("fid",), "features", lambda sizes: FID(sizes.num_features)),
     "kid": MetricSpec(("kid", "kid_std"), "features", lambda sizes: KID(sizes.num_features)),
     "precision_recall": MetricSpec(("precision", "recall"), "features", lambda _: PrecisionRecall()),
+    "density_coverage": MetricSpec(("density", "coverage"), "features", lambda _: DensityCoverage()),
     "sliced_wasserstein": MetricSpec(("sliced_wasserstein",), "pixels", lambda _: SlicedWasserstein()),
 }
 # fmt: on
