@@ -36,7 +36,8 @@ def real_data():
 
 @pytest.fixture(autouse=True)
 def isolated(request, monkeypatch, tmp_path_factory):
-    """W&B offline and away from the user's settings; the user's data only for tests marked `data`."""
+    """Seed 0; W&B offline and away from the user's settings; the user's data only for tests marked `data`."""
+    torch.manual_seed(0)
     own = {"PL_GLOBAL_SEED", "PL_SEED_WORKERS", "GANZOO_RUN_DIR"}
     own |= {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "LOCAL_RANK", "WORLD_SIZE"}  # of a DDP run in this process
     wandb = {name for name in os.environ if name.startswith("WANDB_")} - {"WANDB_SERVICE"}
@@ -55,6 +56,26 @@ def fixed_seed(monkeypatch):
     """Runs have seed 11; what a test draws itself comes from seed 0."""
     monkeypatch.setenv("PL_GLOBAL_SEED", "11")
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def fresh_wandb():
+    """W&B reads its environment once for each process: every test is a process to it."""
+    import wandb
+
+    wandb.teardown()
+    yield
+    wandb.teardown()
+
+
+@pytest.fixture
+def small_machine(tmp_path, monkeypatch):
+    """Nothing fits into memory, so that the smallest folder is written to a file, three images at a time."""
+    from datamodules import folder
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setattr(folder, "MEMORY_SHARE", 0.0)
+    monkeypatch.setattr(folder, "PART_SIZE", 3)
 
 
 @pytest.fixture

@@ -12,11 +12,6 @@ from zoo.penalties import zero_centred_penalty
 BGC = GEOMETRY + COLOR
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 class Percentile(Draws):
     """Every draw at one percentile, every gate open; the second rotation is none. As the reference values are made."""
 

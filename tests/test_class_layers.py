@@ -13,11 +13,6 @@ from zoo.networks.minibatch_deviation import MinibatchDeviation
 from zoo.networks.spectral_norm import SpectralConv2d
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 def test_each_class_has_its_own_gain_and_bias():
     layer = ConditionalBatchNorm2d(3, 2)
     features, labels = torch.randn(4, 2, 3, 3) * 5 + 1, torch.tensor([2, 0, 2, 1])

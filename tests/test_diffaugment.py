@@ -10,11 +10,6 @@ from zoo.augmentations.diffaugment import brighten, contrast, cut_out, half, sat
 POLICY = ["color", "translation", "cutout"]
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 def replay(images, policy, draws):
     """The policy's operations with stored draws, in the order of the module's."""
     for name in policy:

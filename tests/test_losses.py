@@ -12,11 +12,6 @@ from zoo import losses
 REAL, FAKE = [0.5, -1.0, 2.0], [-0.25, 0.0, 3.0]
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 def mean(values):
     return sum(values) / len(values)
 

@@ -1,17 +1,14 @@
 """MNIST's files: what is read, what is refused, what is downloaded."""
 
 import gzip
-import os
-import socket
 import tracemalloc
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from datamodules import MNISTDataModule, idx, mnist
-from helpers.data import one_line_error, served, small_mnist, write_idx, write_mnist
+from datamodules import MNISTDataModule, idx
+from helpers.data import TEST_LABELS, TRAIN, TRAIN_LABELS, one_line_error, pack, small_mnist, write_idx, write_mnist
 
 
 @pytest.mark.data
@@ -84,22 +81,8 @@ def remove(name):
     return lambda raw: (raw / name).unlink()
 
 
-def pack(name, change=lambda packed: packed):
-    """Leaves only `name`.gz, its bytes changed."""
-
-    def spoil(raw):
-        packed = change(gzip.compress((raw / name).read_bytes()))
-        (raw / name).unlink()
-        (raw / f"{name}.gz").write_bytes(packed)
-
-    return spoil
-
-
 def flip_a_byte(packed):
     return packed[:40] + bytes([packed[40] ^ 255]) + packed[41:]
-
-
-TRAIN, TRAIN_LABELS, TEST_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"
 
 
 @pytest.mark.parametrize(
@@ -171,80 +154,6 @@ def test_a_missing_file_is_asked_for_with_its_address(tmp_path):
 def test_as_many_validation_images_as_there_are_leave_none_to_train(tmp_path):
     write_mnist(tmp_path, train=8)
     assert "val_size" in one_line_error(small_mnist(tmp_path).setup)
-
-
-@pytest.fixture
-def mirror(tmp_path, monkeypatch):
-    """A folder of small packed files that torchvision downloads from, over HTTP, and its address."""
-    from torchvision.datasets import MNIST
-    from torchvision.datasets.utils import calculate_md5
-
-    folder = tmp_path / "mirror"
-    for file in list(write_mnist(folder).iterdir()):
-        (folder / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
-    with served(folder) as server:
-        url = f"http://127.0.0.1:{server.server_port}/"
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        monkeypatch.setattr(MNIST, "mirrors", [url])
-        files = sorted(folder.glob("*.gz"), reverse=True)  # in torchvision's order: train, then test
-        monkeypatch.setattr(MNIST, "resources", [(file.name, calculate_md5(file)) for file in files])
-        yield SimpleNamespace(folder=folder, url=url, server=server)
-
-
-@pytest.mark.parametrize("left", [None, b"", b"\x1f\x8b half a download"])
-def test_a_download_lands_where_it_is_read(tmp_path, mirror, left):
-    if left is not None:
-        (tmp_path / "data" / "MNIST" / "raw").mkdir(parents=True)
-        (tmp_path / "data" / "MNIST" / "raw" / f"{TRAIN}.gz").write_bytes(left)
-    data = small_mnist(tmp_path / "data", download=True)
-    data.prepare_data()
-    data.setup()
-    assert len(data.splits["train"].images) == 32
-
-
-@pytest.mark.parametrize("network", ["up", "down"])
-def test_a_failed_download_says_what_to_fetch_and_where_to_put_it(tmp_path, mirror, network):
-    if network == "up":
-        (mirror.folder / f"{TRAIN}.gz").write_bytes(b"not what it was")
-    else:
-        mirror.server.shutdown()
-        mirror.server.server_close()
-    data = small_mnist(tmp_path / "data", download=True)
-    message = one_line_error(data.prepare_data)
-    assert f"{TRAIN}: cannot be downloaded" in message
-    assert f"fetch {mirror.url}{TRAIN}.gz by hand" in message
-    assert str(tmp_path / "data" / "MNIST" / "raw") in message
-
-
-@pytest.mark.parametrize("name", [TRAIN, f"{TRAIN}.gz"])
-def test_nothing_is_downloaded_into_a_fifo(tmp_path, mirror, name):
-    raw = tmp_path / "data" / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    os.mkfifo(raw / name)
-    assert one_line_error(small_mnist(tmp_path / "data", download=True).prepare_data).startswith(
-        f"{raw / name}: is a FIFO"
-    )
-
-
-def test_a_server_of_mnist_that_says_nothing_is_given_up(tmp_path, mirror, monkeypatch):
-    from torchvision.datasets import MNIST
-
-    monkeypatch.setattr(mnist, "STALL_TIMEOUT", 0.2)
-    before = socket.getdefaulttimeout()
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{silent.getsockname()[1]}/"])
-        message = one_line_error(small_mnist(tmp_path / "data", download=True).prepare_data)
-    assert "timed out" in message
-    assert socket.getdefaulttimeout() == before
-
-
-@pytest.mark.parametrize("download", [False, True])
-def test_nothing_is_downloaded_unless_asked_for_and_missing(tmp_path, mirror, download):
-    if download:
-        pack(TRAIN)(write_mnist(tmp_path / "data"))  # the compressed file is as good as the file
-    before = sorted(tmp_path.rglob("*"))
-    small_mnist(tmp_path / "data", download=download).prepare_data()
-    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_mnist_per_class_trains_on_the_last_of_each_class_in_the_file_and_on_nothing_of_validation(tmp_path):

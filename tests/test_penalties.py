@@ -10,11 +10,6 @@ from helpers.blocks import assert_close, reference
 from zoo import losses, penalties, reconstruction
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 def numbers(*values):
     return torch.tensor(values, dtype=torch.float64)
 

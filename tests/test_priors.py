@@ -6,12 +6,6 @@ import torch
 from zoo.networks import build
 from zoo.priors import PRIORS, GaussianMixture, Normal, Prior, Uniform
 
-
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 DIM = 16  # room for the codes
 
 

@@ -8,11 +8,6 @@ from zoo.networks.resnet import DownBlock, ResNetCritic, ResNetGenerator, UpBloc
 from zoo.networks.small_conv import SmallConvCritic, SmallConvGenerator
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 def count(network):
     return sum(p.numel() for p in network.parameters())
 

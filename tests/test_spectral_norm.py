@@ -9,11 +9,6 @@ from zoo.engine.average import MovingAverage
 from zoo.networks.spectral_norm import SpectralConv2d, SpectralEmbedding, SpectralLinear
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 @pytest.mark.data
 def test_three_steps_an_evaluation_and_a_gradient_are_biggan_s():
     layer = SpectralConv2d(3, 4, 3).double()

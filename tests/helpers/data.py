@@ -1,5 +1,6 @@
 """Small data sets, written to disk as the real ones lie there, and a server for them."""
 
+import gzip
 import io
 import struct
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ def one_line_error(call):
 
 # -- MNIST --
 
+TRAIN, TRAIN_LABELS, TEST_LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"
+
 
 def write_idx(path, values):
     """An idx file of unsigned bytes."""
@@ -42,6 +45,17 @@ def write_mnist(data_dir, train=40, test=12):
         write_idx(raw / f"{part}-images-idx3-ubyte", number[:, None, None].repeat(28, 1).repeat(28, 2))
         write_idx(raw / f"{part}-labels-idx1-ubyte", number % 10)
     return raw
+
+
+def pack(name, change=lambda packed: packed):
+    """Leaves only `name`.gz, its bytes changed."""
+
+    def spoil(raw):
+        packed = change(gzip.compress((raw / name).read_bytes()))
+        (raw / name).unlink()
+        (raw / f"{name}.gz").write_bytes(packed)
+
+    return spoil
 
 
 def small_mnist(data_dir, **kwargs):

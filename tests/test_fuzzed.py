@@ -1,0 +1,60 @@
+"""Whatever the bytes of a data file: images, or a DataError."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from datamodules import DataError, FolderDataModule, MNISTDataModule
+from helpers.hostile import NAMES, mnist, pictures
+
+
+def mutated(content, generator):
+    content = bytearray(content)
+    for _ in range(generator.integers(1, 6)):
+        kind, place = generator.integers(3), int(generator.integers(len(content) + 1))
+        if kind == 0:
+            content[place:place] = generator.bytes(int(generator.integers(1, 9)))
+        elif kind == 1:
+            del content[place : place + int(generator.integers(1, 99))]
+        elif place < len(content):
+            content[place] = int(generator.integers(256))
+    return bytes(content) or b"\0"
+
+
+def test_fuzzed_idx_files_are_read_or_refused(tmp_path):
+    raw = mnist(tmp_path)
+    good = {name: (raw / name).read_bytes() for name in NAMES}
+    generator, outcomes = np.random.default_rng(0), set()
+    for _ in range(300):
+        name = NAMES[generator.integers(4)]
+        (raw / name).write_bytes(mutated(good[name], generator))
+        data = MNISTDataModule(data_dir=str(tmp_path / "data"), check_md5=False, val_size=4)
+        try:
+            data.setup()
+            outcomes.add("read")
+        except DataError as error:
+            told = str(error)
+            outcomes.add("refused" if "-ubyte" in told and "\n" not in told else told)
+        (raw / name).write_bytes(good[name])
+    assert outcomes == {"read", "refused"}
+
+
+def test_fuzzed_images_are_read_or_refused(tmp_path):
+    pictures(tmp_path)
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (20, 20, 3), np.uint8))
+    kinds = {"png": "PNG", "jpg": "JPEG", "gif": "GIF", "bmp": "BMP", "webp": "WEBP", "tif": "TIFF"}
+    generator, outcomes = np.random.default_rng(0), set()
+    for _ in range(100):
+        extension, kind = list(kinds.items())[generator.integers(len(kinds))]
+        noise.save(buffer := io.BytesIO(), kind)
+        file = tmp_path / "pictures" / "a" / f"fuzzed.{extension}"
+        file.write_bytes(mutated(buffer.getvalue(), generator))
+        try:
+            FolderDataModule(str(tmp_path / "pictures"), image_size=8).setup()
+            outcomes.add("read")
+        except DataError as error:
+            told = str(error)
+            outcomes.add("refused" if file.name in told and "\n" not in told else told)
+        file.unlink()
+    assert outcomes == {"read", "refused"}
