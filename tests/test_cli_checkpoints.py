@@ -8,7 +8,8 @@ import pytest
 import torch
 
 import cli
-from helpers.command_line import DATA, MODEL, error, same, weights
+from helpers.checkpoints import equal
+from helpers.command_line import DATA, MODEL, error, weights
 
 
 def test_a_resumed_run_is_the_run_that_never_stopped(run):
@@ -16,7 +17,7 @@ def test_a_resumed_run_is_the_run_that_never_stopped(run):
     half = run("fit", "--trainer.max_steps=2")
     resumed = run("fit", "--ckpt_path=last")
     assert resumed != half
-    assert same(weights(whole / "checkpoints/last.ckpt"), weights(resumed / "checkpoints/last.ckpt"))
+    assert equal(weights(whole / "checkpoints/last.ckpt"), weights(resumed / "checkpoints/last.ckpt"))
     assert torch.load(resumed / "checkpoints/last.ckpt", weights_only=True)["global_step"] == 4
 
 

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from commands import recipes
+from helpers.checkpoints import equal
 
 pytestmark = pytest.mark.slow
 
@@ -69,14 +70,6 @@ def saved_step(folder):
     for path in folder.glob("runs/recipe/*/checkpoints/last.ckpt"):
         return torch.load(path, weights_only=True)["global_step"]
     return 0
-
-
-def equal(one, other):
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(equal(value, other[key]) for key, value in one.items())
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(equal, one, other))
-    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
 def logged(folder):

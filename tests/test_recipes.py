@@ -15,6 +15,7 @@ from PIL import Image
 import cli
 import zoo
 from commands import recipes
+from helpers.command_line import printed
 
 NAMES = recipes.names()
 
@@ -79,14 +80,6 @@ def test_a_recipe_on_an_unknown_data_module_says_what_to_add(monkeypatch, tmp_pa
 
 
 # -- every recipe --
-
-
-def printed(capsys, *words):
-    """The configuration that --print_config shows."""
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["fit", *words, "--print_config"])
-    assert stop.value.code == 0
-    return capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", NAMES)

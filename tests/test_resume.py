@@ -11,6 +11,7 @@ from lightning.pytorch import Callback
 import zoo
 from callbacks import LastCheckpoint
 from datamodules import DigitsDataModule
+from helpers.checkpoints import equal
 from helpers.runs import trainer
 
 pytestmark = pytest.mark.filterwarnings(
@@ -65,15 +66,6 @@ def run(folder, cls, arguments, data=None, stops=(), resume=None, callbacks=(), 
     player = trainer(folder, journal, *callbacks, **options)
     player.fit(model, DigitsDataModule(**{"batch_size": BATCH} | (data or {})), ckpt_path=resume)
     return player, model, journal
-
-
-def equal(one, other):
-    """Of nested dictionaries and lists of tensors and numbers, bit by bit."""
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(equal(value, other[key]) for key, value in one.items())
-    if isinstance(one, list | tuple):
-        return len(one) == len(other) and all(map(equal, one, other))
-    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
 def assert_same_end(whole, resumed, stop):

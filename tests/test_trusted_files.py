@@ -10,8 +10,8 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 import zoo
-from helpers.checkpoints import MOMENT, WEIGHT, put, spoil
-from helpers.command_line import error, same, weights
+from helpers.checkpoints import MOMENT, WEIGHT, equal, put, spoil
+from helpers.command_line import error, weights
 from helpers.runs import digits, small, trainer
 from zoo.engine.checkpoints.checkpoint_file import read_file
 from zoo.engine.checkpoints.trusted_optimizers import trial_state
@@ -111,7 +111,7 @@ def test_a_checkpoint_chooses_no_rate(trained, run):
 
     honest, misled = run("fit", f"--ckpt_path={trained}"), run("fit", f"--ckpt_path={spoil(trained, change)}")
     one, other = (weights(each / "checkpoints" / "last.ckpt") for each in (honest, misled))
-    assert same(one, other)
+    assert equal(one, other)
 
 
 def test_python_is_protected_as_the_command_line_is(tmp_path):

@@ -1,6 +1,15 @@
-"""Checkpoints that were changed on their way, and ways to change one."""
+"""Checkpoints: whether two are equal, ways to change one, and those that were changed on their way."""
 
 import torch
+
+
+def equal(one, other):
+    """Of nested dictionaries and lists of tensors and numbers, bit by bit."""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(value, other[key]) for key, value in one.items())
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(equal, one, other))
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
 def spoil(path, change, name="spoilt"):

@@ -24,6 +24,9 @@ def weights(path):
     return torch.load(path, weights_only=True)["state_dict"]
 
 
-def same(one, other):
-    """Whether two models' weights are equal, bit by bit."""
-    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+def printed(capsys, *words):
+    """The configuration that --print_config shows."""
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["fit", *words, "--print_config"])
+    assert stop.value.code == 0
+    return capsys.readouterr().out
