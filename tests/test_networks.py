@@ -206,6 +206,13 @@ def test_every_pair_makes_and_judges_its_shapes(name, shape):
     outputs.sum().backward()
 
 
+def test_tiny_pairs_are_made_in_milliseconds_and_fit_each_other():
+    for name, (make_generator, make_critic, tiny) in NETWORKS.items():
+        player = build(make_generator, tiny.latent_dim, tiny.image_shape, options=tiny.generator)
+        judge = build(make_critic, tiny.image_shape, options=tiny.critic)
+        assert sum(p.numel() for each in (player, judge) for p in each.parameters()) < 10_000_000, name
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [

@@ -78,7 +78,7 @@ def test_labels_change_images_and_outputs(make_generator, make_critic):
     assert outputs.shape == (2,)
     assert (outputs[0] - outputs[1]).abs() > 1e-4
     for network, inputs in ((generator, latents), (critic, images)):
-        with pytest.raises(ValueError, match="num_classes=5 needs labels"):
+        with pytest.raises(ValueError, match="num_labels=5 needs labels"):
             network(inputs)
 
 

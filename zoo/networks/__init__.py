@@ -7,48 +7,28 @@ A generator maps latents [N, D] to images [N, C, H, W] in [-1, 1]; a critic maps
 import inspect
 import warnings
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from torch import nn
 
-from zoo.networks.deligan_conv import DeLiGANConvCritic, DeLiGANConvGenerator
-from zoo.networks.keras_conv import KerasConvCritic, KerasConvGenerator
+from zoo.networks import deligan_conv, keras_conv, matlab_conv, mlp, resnet, small_conv, toy
 from zoo.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d
-from zoo.networks.matlab_conv import MatlabConvCritic, MatlabConvGenerator
 from zoo.networks.minibatch import MinibatchDiscrimination
-from zoo.networks.mlp import MLPCritic, MLPGenerator
-from zoo.networks.resnet import ResNetCritic, ResNetGenerator
-from zoo.networks.small_conv import SmallConvCritic, SmallConvGenerator
-from zoo.networks.toy import (
-    ToyCritic,
-    ToyEnsembleGenerator,
-    ToyGenerator,
-    ToyMoEGenerator,
-    ToyPlusGenerator,
-)
+from zoo.networks.pair import Pair, Tiny
 from zoo.networks.traits import says
 
-
-class Pair(NamedTuple):
-    """A generator class, built by (latent_dim, image_shape, **options), and a critic's, by (image_shape, **options)."""
-
-    generator: type[nn.Module]
-    critic: type[nn.Module]
-
-
 NETWORKS: dict[str, Pair] = {
-    "mlp": Pair(MLPGenerator, MLPCritic),
-    "keras_conv": Pair(KerasConvGenerator, KerasConvCritic),
-    "matlab_conv": Pair(MatlabConvGenerator, MatlabConvCritic),
-    "deligan_conv": Pair(DeLiGANConvGenerator, DeLiGANConvCritic),
-    "sngan_resnet": Pair(ResNetGenerator, ResNetCritic),
-    "small_conv": Pair(SmallConvGenerator, SmallConvCritic),
-    "toy": Pair(ToyGenerator, ToyCritic),
-    "toy_plus": Pair(ToyPlusGenerator, ToyCritic),
-    "toy_moe": Pair(ToyMoEGenerator, ToyCritic),
-    "toy_ensemble": Pair(ToyEnsembleGenerator, ToyCritic),
+    "mlp": mlp.PAIR,
+    "keras_conv": keras_conv.PAIR,
+    "matlab_conv": matlab_conv.PAIR,
+    "deligan_conv": deligan_conv.PAIR,
+    "sngan_resnet": resnet.PAIR,
+    "small_conv": small_conv.PAIR,
+    "toy": toy.PAIR,
+    "toy_plus": toy.PLUS,
+    "toy_moe": toy.MOE,
+    "toy_ensemble": toy.ENSEMBLE,
 }
-
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -100,4 +80,4 @@ def count_parameters(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters()) + sum(2 * part.num_features for part in keras)
 
 
-__all__ = ["NETWORKS", "Pair", "build", "build_named", "count_parameters", "is_random", "mixes_samples"]
+__all__ = ["NETWORKS", "Pair", "Tiny", "build", "build_named", "count_parameters", "is_random", "mixes_samples"]

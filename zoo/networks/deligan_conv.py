@@ -2,8 +2,10 @@
 
 from torch import Tensor, nn
 
+from zoo.networks.critic import SequentialCritic
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d, tf_batch_norm, truncated_normal_, unit_scaling_
 from zoo.networks.minibatch import MinibatchDiscrimination
+from zoo.networks.pair import Pair, Tiny
 
 
 class DeLiGANConvGenerator(nn.Module):
@@ -43,7 +45,7 @@ class DeLiGANConvGenerator(nn.Module):
         return images
 
 
-class DeLiGANConvCritic(nn.Module):
+class DeLiGANConvCritic(SequentialCritic):
     """Convolutions 16, 32, 64 at stride 2, leaky ReLU 0.2; maximum of each map; minibatch discrimination; linear.
 
     Batch norm is in the second and third block. The source's 4x4 maximum is over the whole map of 28x28 images, and
@@ -55,6 +57,7 @@ class DeLiGANConvCritic(nn.Module):
 
     def __init__(self, image_shape: tuple[int, int, int]) -> None:
         super().__init__()
+        self.num_features = 128
         self.body = nn.Sequential(
             SameConv2d(image_shape[0], 16, 5, stride=2),
             nn.LeakyReLU(0.2, inplace=True),
@@ -67,13 +70,11 @@ class DeLiGANConvCritic(nn.Module):
             nn.AdaptiveMaxPool2d(1),
             nn.Flatten(),
             MinibatchDiscrimination(64, kernels=64, dim=5),
-            output := nn.Linear(128, 1),
+            output := nn.Linear(self.num_features, 1),
         )
         truncated_normal_(self)
         nn.init.normal_(output.weight, std=0.02)
         nn.init.zeros_(output.bias)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to outputs [N]."""
-        outputs: Tensor = self.body(images).squeeze(1)
-        return outputs
+
+PAIR = Pair(DeLiGANConvGenerator, DeLiGANConvCritic, Tiny(image_shape=(1, 8, 8)))

@@ -4,7 +4,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from zoo.networks.critic import SequentialCritic
 from zoo.networks.layers import DoubledConv2d, KerasBatchNorm2d, SameConv2d, glorot_
+from zoo.networks.pair import Pair, Tiny
 
 
 class KerasConvGenerator(nn.Module):
@@ -54,7 +56,7 @@ def normalise(norm: Norm, channels: int) -> nn.Module:
     }[norm]()
 
 
-class KerasConvCritic(nn.Module):
+class KerasConvCritic(SequentialCritic):
     """Four 3x3 convolutions 16, 32, 64, 128, the first three at stride 2, leaky ReLU 0.2; linear output.
 
     The source has batch norm and dropout 0.25 in this critic, under a gradient penalty that neither of them fits;
@@ -69,6 +71,7 @@ class KerasConvCritic(nn.Module):
     def __init__(self, image_shape: tuple[int, int, int], norm: Norm = "layer", dropout: float = 0.0) -> None:
         super().__init__()
         channels, height, width = image_shape
+        self.num_features = 128 * last_side(height) * last_side(width)
 
         def end() -> list[nn.Module]:
             return [nn.LeakyReLU(0.2, inplace=True), *([nn.Dropout(dropout)] if dropout else [])]
@@ -87,16 +90,14 @@ class KerasConvCritic(nn.Module):
             normalise(norm, 128),
             *end(),
             nn.Flatten(),
-            nn.Linear(128 * last_side(height) * last_side(width), 1),
+            nn.Linear(self.num_features, 1),
         )
         glorot_(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to outputs [N]."""
-        outputs: Tensor = self.body(images)
-        return outputs.squeeze(1)
 
 
 def last_side(side: int) -> int:
     """Pixels left of `side` after stride 2, stride 2, one row of zeros, stride 2."""
     return -(-(-(-side // 4) + 1) // 2)
+
+
+PAIR = Pair(KerasConvGenerator, KerasConvCritic, Tiny(image_shape=(1, 8, 8)))

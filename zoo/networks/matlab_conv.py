@@ -1,10 +1,13 @@
 """The convolutional pair of MathWorks' WGAN-GP example, for 64x64 flowers; no normalisation in the generator."""
 
+from math import prod
 from typing import Literal
 
 from torch import Tensor, nn
 
+from zoo.networks.critic import Critic, applied
 from zoo.networks.layers import SameConv2d, SameConvTranspose2d, glorot_, layer_norm
+from zoo.networks.pair import Pair, Tiny
 
 
 class MatlabConvGenerator(nn.Module):
@@ -44,7 +47,7 @@ class MatlabConvGenerator(nn.Module):
         return images
 
 
-class MatlabConvCritic(nn.Module):
+class MatlabConvCritic(Critic):
     """Four 5x5 convolutions 64, 128, 256, 512 at stride 2, layer norm from the second on, leaky ReLU 0.2; to 1x1.
 
     The last convolution is as large as what it sees, 4x4 for 64x64 images.
@@ -68,15 +71,25 @@ class MatlabConvCritic(nn.Module):
             blocks += [SameConv2d(inputs, 2 * inputs, 5, stride=2)]
             blocks += [layer_norm(2 * inputs)] if norm == "layer" else []
             blocks += [nn.LeakyReLU(0.2, inplace=True)]
+        self.last_shape = (512, -(-height // 16), -(-width // 16))
+        self.num_features = prod(self.last_shape)
         self.body = nn.Sequential(
             *blocks,
-            nn.Conv2d(512, 1, (-(-height // 16), -(-width // 16))),
+            nn.Conv2d(512, 1, self.last_shape[1:]),
             nn.Sigmoid() if output == "sigmoid" else nn.Identity(),
             nn.Flatten(),
         )
         glorot_(self)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to outputs [N]."""
-        outputs: Tensor = self.body(images).squeeze(1)
-        return outputs
+    def features(self, images: Tensor) -> Tensor:
+        """Images [N, C, H, W] to features [N, num_features]."""
+        *layers, _, _, _ = self.body  # convolution, sigmoid or nothing, flatten
+        return applied(layers, images).flatten(1)
+
+    def score(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Features [N, num_features] to outputs [N]; labels are ignored."""
+        last = [*self.body][-3:]
+        return applied(last, features.unflatten(1, self.last_shape)).squeeze(1)
+
+
+PAIR = Pair(MatlabConvGenerator, MatlabConvCritic, Tiny(image_shape=(1, 40, 40)))

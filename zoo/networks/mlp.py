@@ -6,7 +6,11 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from zoo.networks.critic import SequentialCritic
+from zoo.networks.labels import join_labels
 from zoo.networks.layers import KerasBatchNorm1d, LeakyReLU, glorot_
+from zoo.networks.pair import Pair, Tiny
+from zoo.networks.projection import label_embedding, projection
 
 
 class MLPGenerator(nn.Module):
@@ -17,6 +21,7 @@ class MLPGenerator(nn.Module):
         image_shape: (C, H, W).
         hidden: widths of the hidden layers.
         norm: `batch` after each activation, with Keras' constants, or `none`.
+        num_classes: of labels that join the latents one-hot; None has none.
     """
 
     def __init__(
@@ -25,39 +30,50 @@ class MLPGenerator(nn.Module):
         image_shape: tuple[int, int, int],
         hidden: Sequence[int] = (256, 512, 1024),
         norm: Literal["batch", "none"] = "batch",
+        num_classes: int | None = None,
     ) -> None:
         super().__init__()
+        self.num_labels = num_classes
         blocks: list[nn.Module] = []
-        for inputs, width in zip((latent_dim, *hidden), hidden, strict=False):
+        for inputs, width in zip((latent_dim + (num_classes or 0), *hidden), hidden, strict=False):
             blocks += [nn.Linear(inputs, width), nn.LeakyReLU(0.2, inplace=True)]
             blocks += [KerasBatchNorm1d(width)] if norm == "batch" else []
         self.body = nn.Sequential(*blocks, nn.Linear(hidden[-1], prod(image_shape)), nn.Tanh())
         self.image_shape = tuple(image_shape)
         glorot_(self)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        """Latents [N, D] to images [N, C, H, W] in [-1, 1]."""
-        images: Tensor = self.body(latents)
+    def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents [N, D] and labels [N] to images [N, C, H, W] in [-1, 1]; without num_classes labels are ignored."""
+        images: Tensor = self.body(join_labels(latents, labels, self.num_labels))
         return images.view(-1, *self.image_shape)
 
 
-class MLPCritic(nn.Module):
+class MLPCritic(SequentialCritic):
     """image -> hidden layers, each linear and leaky ReLU 0.2 -> one number, no sigmoid.
 
     Args:
         image_shape: (C, H, W).
         hidden: widths of the hidden layers.
+        num_classes: of labels, for a projection onto their embedding (arXiv:1802.05637); None has none.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int], hidden: Sequence[int] = (512, 256)) -> None:
+    def __init__(
+        self, image_shape: tuple[int, int, int], hidden: Sequence[int] = (512, 256), num_classes: int | None = None
+    ) -> None:
         super().__init__()
+        self.num_labels = num_classes
         blocks: list[nn.Module] = []
         for inputs, width in zip((prod(image_shape), *hidden), hidden, strict=False):
             blocks += [nn.Linear(inputs, width), LeakyReLU(0.2)]
-        self.body = nn.Sequential(nn.Flatten(), *blocks, nn.Linear(hidden[-1], 1))
+        self.num_features = hidden[-1]
+        self.body = nn.Sequential(nn.Flatten(), *blocks, nn.Linear(self.num_features, 1))
         glorot_(self)
+        self.embedding = label_embedding(num_classes, self.num_features)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to outputs [N]."""
-        outputs: Tensor = self.body(images)
-        return outputs.squeeze(1)
+    def score(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Features [N, num_features] and labels int64 [N] to outputs [N]; without num_classes labels are ignored."""
+        outputs = super().score(features)
+        return outputs if self.embedding is None else outputs + projection(features, labels, self.embedding)
+
+
+PAIR = Pair(MLPGenerator, MLPCritic, Tiny(generator={"hidden": [8]}, critic={"hidden": [8]}))

@@ -1,40 +1,38 @@
 """The projection of a critic's features onto an embedding of the labels (arXiv:1802.05637)."""
 
-from abc import abstractmethod
-
 from torch import Tensor, nn
 
+from zoo.networks.critic import Critic
+from zoo.networks.labels import require_labels
 
-class ProjectionCritic(nn.Module):
+
+class ProjectionCritic(Critic):
     """Base of critics that end in one linear layer on their features, and may take labels.
 
     Attributes:
-        num_features: of an image, F.
-        num_classes: of the labels; None has none.
         output: features to one number.
         embedding: labels to [N, F]; None without labels.
     """
 
-    num_features: int
-    num_classes: int | None
     output: nn.Module
-    embedding: nn.Module | None
+    embedding: nn.Embedding | None
 
-    @abstractmethod
-    def features(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to features [N, num_features]."""
-
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Images [N, C, H, W] and labels [N] to outputs [N]; without classes labels are not looked at."""
-        require_labels(self.num_classes, labels)
-        features = self.features(images)
+    def score(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Features [N, num_features] and labels int64 [N] to outputs [N]; without num_labels labels are ignored."""
         outputs: Tensor = self.output(features).squeeze(1)
-        if self.embedding is not None:
-            outputs = outputs + (self.embedding(labels) * features).sum(1)
-        return outputs
+        return outputs if self.embedding is None else outputs + projection(features, labels, self.embedding)
 
 
-def require_labels(num_classes: int | None, labels: Tensor | None) -> None:
-    """Raise a ValueError if a conditional network is called without labels."""
-    if num_classes is not None and labels is None:
-        raise ValueError(f"a network with num_classes={num_classes} needs labels")
+def label_embedding(num_labels: int | None, num_features: int) -> nn.Embedding | None:
+    """Return what `projection` takes, its entries N(0, 1 / num_features); None without labels."""
+    if num_labels is None:
+        return None
+    embedding = nn.Embedding(num_labels, num_features)
+    nn.init.normal_(embedding.weight, std=num_features**-0.5)
+    return embedding
+
+
+def projection(features: Tensor, labels: Tensor | None, embedding: nn.Embedding) -> Tensor:
+    """Return the products [N] of features [N, F] and the labels' embeddings; raise ValueError if labels are missing."""
+    products: Tensor = (embedding(require_labels(labels, embedding.num_embeddings)) * features).sum(1)
+    return products

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from zoo.networks.conditional_norm import ConditionalBatchNorm2d
-from zoo.networks.projection import ProjectionCritic, require_labels
+from zoo.networks.labels import require_labels
+from zoo.networks.pair import Pair, Tiny
+from zoo.networks.projection import ProjectionCritic
 from zoo.networks.spectral_norm import SpectralConv2d, SpectralEmbedding, SpectralLinear
 
 EPS = 2e-5  # of Chainer's batch norm
@@ -79,7 +81,7 @@ class ResNetGenerator(nn.Module):
             raise ValueError(
                 f"sngan_resnet makes images whose sides are even and above 4, not {image_shape[1]}x{image_shape[2]}"
             )
-        self.num_classes = num_classes
+        self.num_labels = num_classes
         self.bottom = (width, *bottom)
         self.dense = nn.Linear(latent_dim, width * bottom[0] * bottom[1])
         self.blocks = nn.ModuleList(UpBlock(width, num_classes) for _ in range(blocks))
@@ -89,7 +91,8 @@ class ResNetGenerator(nn.Module):
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents [N, D] and labels [N] to images [N, C, H, W] in [-1, 1]; without classes labels are not looked at."""
-        require_labels(self.num_classes, labels)
+        if self.num_labels is not None:
+            labels = require_labels(labels, self.num_labels)
         hidden = self.dense(latents).unflatten(1, self.bottom)
         for block in self.blocks:
             hidden = block(hidden, labels)
@@ -137,7 +140,7 @@ class ResNetCritic(ProjectionCritic):
             raise ValueError(
                 f"sngan_resnet looks at images with sides of 4 or more, not {image_shape[1]}x{image_shape[2]}"
             )
-        self.num_classes, self.num_features = num_classes, width
+        self.num_labels, self.num_features = num_classes, width
         self.blocks = nn.Sequential(
             DownBlock(image_shape[0], width, down=True, first=True),
             DownBlock(width, width, down=True),
@@ -162,3 +165,6 @@ def initialise_(network: nn.Module) -> None:
             nn.init.zeros_(part.bias)  # type: ignore[arg-type]
         elif isinstance(part, SpectralEmbedding):
             nn.init.xavier_uniform_(part.weight)
+
+
+PAIR = Pair(ResNetGenerator, ResNetCritic, Tiny(4, (1, 8, 8), {"width": 4}, {"width": 4}))

@@ -2,11 +2,11 @@
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
-from zoo.networks.projection import ProjectionCritic, require_labels
+from zoo.networks.labels import join_labels
+from zoo.networks.pair import Pair, Tiny
+from zoo.networks.projection import ProjectionCritic, label_embedding
 
 
 class SmallConvGenerator(nn.Module):
@@ -33,7 +33,7 @@ class SmallConvGenerator(nn.Module):
         channels, height, width = image_shape
         if height % 4 or width % 4:
             raise ValueError(f"small_conv makes images whose sides are multiples of 4, not {height}x{width}")
-        self.num_classes = num_classes
+        self.num_labels = num_classes
         first, second = widths
         rows, columns = height // 4, width // 4
         self.body = nn.Sequential(
@@ -57,10 +57,7 @@ class SmallConvGenerator(nn.Module):
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents [N, D] and labels [N] to images [N, C, H, W] in [-1, 1]; without classes labels are not looked at."""
-        require_labels(self.num_classes, labels)
-        if self.num_classes is not None and labels is not None:
-            latents = torch.cat([latents, one_hot(labels, self.num_classes).to(latents.dtype)], 1)
-        images: Tensor = self.body(latents)
+        images: Tensor = self.body(join_labels(latents, labels, self.num_labels))
         return images
 
 
@@ -84,7 +81,7 @@ class SmallConvCritic(ProjectionCritic):
         channels, height, width = image_shape
         if min(height, width) < 4:
             raise ValueError(f"small_conv looks at images with sides of 4 or more, not {height}x{width}")
-        self.num_classes = num_classes
+        self.num_labels = num_classes
         self.num_features = widths[2] * (height // 4) * (width // 4)
         layers: list[nn.Module] = []
         for (inputs, outputs), kernel in zip(pairwise((channels, *widths)), (4, 4, 3), strict=True):
@@ -92,11 +89,12 @@ class SmallConvCritic(ProjectionCritic):
             layers.append(nn.LeakyReLU(0.2))
         self.body = nn.Sequential(*layers, nn.Flatten())
         self.output = nn.Linear(self.num_features, 1)
-        self.embedding = None if num_classes is None else nn.Embedding(num_classes, self.num_features)
-        if self.embedding is not None:
-            nn.init.normal_(self.embedding.weight, std=self.num_features**-0.5)
+        self.embedding = label_embedding(num_classes, self.num_features)
 
     def features(self, images: Tensor) -> Tensor:
         """Images [N, C, H, W] to features [N, num_features]."""
         features: Tensor = self.body(images)
         return features
+
+
+PAIR = Pair(SmallConvGenerator, SmallConvCritic, Tiny(4, (1, 8, 8), {"widths": [4, 3]}, {"widths": [3, 4, 5]}))

@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from zoo.networks.critic import SequentialCritic
 from zoo.networks.layers import unit_scaling_
+from zoo.networks.pair import Pair, Tiny
 
 
 class ToyGenerator(nn.Module):
@@ -111,7 +113,7 @@ class ToyEnsembleGenerator(nn.Module):
         return points.view(-1, *self.image_shape)
 
 
-class ToyCritic(nn.Module):
+class ToyCritic(SequentialCritic):
     """image -> 32 tanh -> one number, no sigmoid.
 
     Args:
@@ -121,15 +123,17 @@ class ToyCritic(nn.Module):
 
     def __init__(self, image_shape: tuple[int, int, int], hidden: int = 32) -> None:
         super().__init__()
+        self.num_features = hidden
         self.body = nn.Sequential(nn.Flatten(), nn.Linear(prod(image_shape), hidden), nn.Tanh(), nn.Linear(hidden, 1))
         unit_scaling_(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to outputs [N]."""
-        outputs: Tensor = self.body(images).squeeze(1)
-        return outputs
 
 
 def layers(inputs: int, hidden: int, outputs: int) -> list[nn.Module]:
     """Two layers, each linear and tanh."""
     return [nn.Linear(inputs, hidden), nn.Tanh(), nn.Linear(hidden, outputs), nn.Tanh()]
+
+
+PAIR = Pair(ToyGenerator, ToyCritic, Tiny(2, (2, 1, 1)))
+PLUS = Pair(ToyPlusGenerator, ToyCritic, Tiny(2, (2, 1, 1)))
+MOE = Pair(ToyMoEGenerator, ToyCritic, Tiny(2, (2, 1, 1), {"experts": 3}))
+ENSEMBLE = Pair(ToyEnsembleGenerator, ToyCritic, Tiny(2, (2, 1, 1), {"members": 3}))
