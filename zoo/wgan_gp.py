@@ -10,7 +10,7 @@ from zoo.engine.batch import Batch
 from zoo.engine.optimizers import OptimizerConfig
 from zoo.gan import GAN
 from zoo.networks import is_random
-from zoo.networks.minibatch import MinibatchDiscrimination
+from zoo.networks.traits import says
 
 ADAM: OptimizerConfig = {"name": "adam", "lr": 1e-4, "betas": [0.0, 0.9], "eps": 1e-8}
 
@@ -49,7 +49,7 @@ class WGANGP(GAN):
             if not 0 <= value < float("inf"):
                 raise ValueError(f"{name} must be finite and at least 0, got {value}")
         self.gp_weight, self.gp_eps = gp_weight, gp_eps
-        if any(isinstance(part, MinibatchDiscrimination) for part in self.critic.modules()):
+        if says(self.critic, "excludes_penalty"):
             raise ValueError(
                 "the gradient penalty needs a critic that judges each sample by itself; this one has minibatch "
                 "discrimination: take another network, or another model"

@@ -12,10 +12,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from torch import nn
 
 from zoo.networks import deligan_conv, keras_conv, matlab_conv, mlp, resnet, small_conv, toy
-from zoo.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d
-from zoo.networks.minibatch import MinibatchDiscrimination
 from zoo.networks.pair import Pair, Tiny
-from zoo.networks.traits import says
+from zoo.networks.traits import count_parameters, is_random, mixes_samples
 
 NETWORKS: dict[str, Pair] = {
     "mlp": mlp.PAIR,
@@ -60,24 +58,6 @@ def build_named(table: Mapping[str, type[Module]], options: dict[str, Any] | Non
         return None
     rest = {key: value for key, value in options.items() if key != "name"}
     return build(table[options["name"]], options=rest)
-
-
-def mixes_samples(network: nn.Module) -> bool:
-    """Whether, in training, one sample's output depends on the others in its batch."""
-    mixing = nn.modules.batchnorm._BatchNorm | MinibatchDiscrimination
-    return says(network, "mixes_samples") or any(isinstance(part, mixing) for part in network.modules())
-
-
-def is_random(network: nn.Module) -> bool:
-    """Whether, in training, the same image can get different outputs."""
-    dropout = nn.modules.dropout._DropoutNd
-    return says(network, "is_random") or any(isinstance(part, dropout) and part.p > 0 for part in network.modules())
-
-
-def count_parameters(network: nn.Module) -> int:
-    """Parameters as the network's source counts them: weights, and with Keras' batch norm its running statistics."""
-    keras = [part for part in network.modules() if isinstance(part, KerasBatchNorm1d | KerasBatchNorm2d)]
-    return sum(p.numel() for p in network.parameters()) + sum(2 * part.num_features for part in keras)
 
 
 __all__ = ["NETWORKS", "Pair", "Tiny", "build", "build_named", "count_parameters", "is_random", "mixes_samples"]

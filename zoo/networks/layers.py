@@ -132,12 +132,16 @@ def tf_batch_norm(channels: int, dim: int = 2, eps: float = 1e-5, gamma_std: flo
 class KerasBatchNorm1d(nn.BatchNorm1d):
     """BatchNormalization(momentum=0.8), eps 1e-3: Keras' momentum is the share of the old value, torch's of the new."""
 
+    counts_statistics = True  # as Keras' summaries do
+
     def __init__(self, channels: int) -> None:
         super().__init__(channels, eps=1e-3, momentum=0.2)
 
 
 class KerasBatchNorm2d(nn.BatchNorm2d):
     """The same for images [N, C, H, W]."""
+
+    counts_statistics = True
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, eps=1e-3, momentum=0.2)

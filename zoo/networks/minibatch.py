@@ -18,6 +18,9 @@ class MinibatchDiscrimination(nn.Module):
         dim: of the space that one kernel measures L1 distances in.
     """
 
+    mixes_samples = True
+    excludes_penalty = True
+
     def __init__(self, inputs: int, kernels: int = 64, dim: int = 5) -> None:
         super().__init__()
         self.direction = nn.Parameter(0.05 * torch.randn(inputs, kernels, dim))
