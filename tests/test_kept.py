@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save
 from torch.testing import assert_close
 
-from callbacks.scoring.real_answers import RealAnswers
+from callbacks.scoring.feature_cache import FeatureFile
 from zoo.files import kept
 from zoo.files.kept import check_file, read_checked, write_checked
 from zoo.files.regular_files import open_regular
@@ -147,7 +147,7 @@ def answers(tmp_path, monkeypatch):
     said = Scored(torch.rand(4, scorer.num_features), torch.rand(4, scorer.num_classes))
 
     def make(images=split, share=(0, 1, 4, 4), scorer=scorer):
-        return RealAnswers(images, scorer, share)
+        return FeatureFile(images, scorer, share)
 
     first = make()
     first.add(0, said)

@@ -2,14 +2,16 @@
 
 import json
 import math
+import pickle
 
 import pytest
 import torch
 from lightning.pytorch import Trainer
 from torch.testing import assert_close
+from torch.utils.data import DataLoader
 
 from callbacks import Scores
-from callbacks.scoring.real_answers import RealAnswers
+from callbacks.scoring.feature_cache import FeatureFile
 from callbacks.scoring.score_table import write
 from datamodules import DigitsDataModule, ToyDataModule
 from helpers.runs import trainer
@@ -64,6 +66,24 @@ def test_the_next_run_asks_the_scorer_about_generated_images_only(verb, real, fa
     assert_close(metrics[0], metrics[1], rtol=0, atol=0, equal_nan=True)
 
 
+def test_features_are_never_taken_from_the_cache_for_batches_of_another_loader(tmp_path, monkeypatch):
+    """They may come in any order and in other sizes; the trainer keeps the data module of the call before."""
+    images = torch.rand(25, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    columns = []
+    for cached_batch_size in (10, 30):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(cached_batch_size)))
+        data = DigitsDataModule(batch_size=cached_batch_size)
+        runs = run(tmp_path, Scores(num_samples=25, scorer="digits", metrics=["fid"]), "test", data)
+        loader = DataLoader([(part,) for part in images.split([10, 5, 10])], batch_size=None)
+        runs.test(runs.lightning_module, loader, verbose=False)
+        columns.append(json.loads((tmp_path / "scores.json").read_text())["scores"]["fid"])
+    assert columns[0] == columns[1]
+
+
+def test_a_callback_can_be_sent_to_another_process():
+    assert pickle.loads(pickle.dumps(Scores(num_samples=7))).num_samples == 7
+
+
 def test_zeros_in_kept_answers_change_no_score(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     first = run(tmp_path, Scores(), "fit", DigitsDataModule(batch_size=90)).callback_metrics
@@ -81,7 +101,7 @@ def test_zeros_in_kept_answers_change_no_score(tmp_path, monkeypatch, caplog):
 def test_answers_that_cannot_be_kept_do_not_fail_a_run(scorer, tmp_path, monkeypatch, caplog):
     (tmp_path / "ganzoo").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    answers = RealAnswers(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), scorer, (0, 1, 1, 1))
+    answers = FeatureFile(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), scorer, (0, 1, 1, 1))
     answers.add(0, Scored(torch.rand(1, 6), torch.rand(1, 3)))
     with caplog.at_level("INFO", logger="lightning.pytorch.ganzoo"):
         answers.save()

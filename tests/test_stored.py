@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from callbacks.scoring.real_answers import RealAnswers
+from callbacks.scoring.feature_cache import FeatureFile
 from datamodules.batches import ImageDataset, Images, OrderedBatches, batch_loader
 from datamodules.splits import held_out
 from datamodules.stored import StoredImages, store
@@ -86,7 +86,7 @@ def test_kept_answers_are_the_same_wherever_the_images_are(tmp_path):
     grey = IMAGES[:, :1]
     kept = store(lambda: [grey.contiguous().numpy()], tuple(grey.shape), "grey.npy", [tmp_path])
     scorer = load_scorer("digits")
-    assert RealAnswers(kept, scorer, (0,)).path == RealAnswers(grey.contiguous(), scorer, (0,)).path
+    assert FeatureFile(kept, scorer, (0,)).path == FeatureFile(grey.contiguous(), scorer, (0,)).path
 
 
 def test_another_file_in_its_place_is_refused(images):

@@ -46,12 +46,15 @@ class Evaluation:
         if not metrics or not set(metrics) <= SPECS.keys():
             raise ValueError(f"metrics must be some of {', '.join(SPECS)}; got {list(metrics)}")
         sizes = Sizes(scorer.num_features, scorer.num_classes) if scorer else Sizes()
-        self.specs = {  # in the table's order, whatever they were asked for in
-            name: spec for name, spec in SPECS.items() if name in metrics and (scorer or not spec.needs_scorer)
-        }
-        self.metrics = {name: spec.make(sizes) for name, spec in self.specs.items()}
-        self.scorer = scorer if any(spec.needs_scorer for spec in self.specs.values()) else None
+        wanted = {name: spec for name, spec in SPECS.items() if name in metrics and (scorer or not spec.needs_scorer)}
+        self.metrics = {name: spec.make(sizes) for name, spec in wanted.items()}  # in the table's order
+        self.scorer = scorer if any(spec.needs_scorer for spec in wanted.values()) else None
         self.not_finite, self.device = SumMetric(), torch.device("cpu")
+
+    @property
+    def keys(self) -> list[str]:
+        """The names of the scores that `compute` gives, in their order."""
+        return [key for name in self.metrics for key in SPECS[name].keys]
 
     def to(self, device: torch.device) -> Self:
         """Move scorer and sums to where the images will be."""
@@ -100,9 +103,9 @@ class Evaluation:
 
     def feed(self, inputs: dict[str, Tensor], real: bool) -> None:
         """Feed the metrics that take any of these inputs."""
-        for name, spec in self.specs.items():
-            if spec.inputs in inputs:
-                spec.update(self.metrics[name], inputs[spec.inputs], real)
+        for name, metric in self.metrics.items():
+            if (spec := SPECS[name]).inputs in inputs:
+                spec.update(metric, inputs[spec.inputs], real)
 
     @torch.inference_mode()
     def compute(self) -> dict[str, float]:
@@ -113,8 +116,9 @@ class Evaluation:
                 self.feed_scored(Scored(*(part.to(self.device) for part in nothing)), real)
         broken = self.scorer is not None and bool(self.not_finite.compute() > 0)
         scores: dict[str, float] = {}
-        for name, spec in self.specs.items():
-            is_known = self.metrics[name].update_called and not (broken and spec.needs_scorer)
-            values = spec.compute(self.metrics[name]) if is_known else (math.nan,) * len(spec.keys)
+        for name, metric in self.metrics.items():
+            spec = SPECS[name]
+            is_known = metric.update_called and not (broken and spec.needs_scorer)
+            values = spec.compute(metric) if is_known else (math.nan,) * len(spec.keys)
             scores |= zip(spec.keys, values, strict=True)
         return scores
