@@ -171,3 +171,12 @@ def truncated_normal_(network: nn.Module, std: float = 0.02) -> None:
             nn.init.trunc_normal_(part.weight, std=std, a=-2 * std, b=2 * std)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+
+
+def normal_(network: nn.Module, std: float = 0.02) -> None:
+    """DCGAN's initial values: weights N(0, std^2), zero biases, in all linear and convolution layers."""
+    for part in network.modules():
+        if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(part.weight, std=std)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
