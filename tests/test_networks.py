@@ -26,6 +26,7 @@ SHAPES = {
     "sngan_resnet": [DIGIT, (3, 8, 12)],
     "small_conv": [DIGIT, (3, 8, 12)],
     "infogan": [DIGIT, (3, 8, 12)],
+    "began": [(1, 20, 24), (3, 10, 18)],
 }
 SHAPES |= {name: [POINT, (1, 2, 3)] for name in NETWORKS if name.startswith("toy")}
 
@@ -224,6 +225,7 @@ def test_tiny_pairs_are_made_in_milliseconds_and_fit_each_other():
         ("sngan_resnet", (3, 31, 32), "sides are even and above 4, not 31x32"),
         ("small_conv", (3, 30, 28), "multiples of 4, not 30x28"),
         ("infogan", (1, 28, 30), "multiples of 4, not 28x30"),
+        ("began", (1, 28, 31), "even and above 8, not 28x31"),
     ],
 )
 def test_impossible_shapes_are_refused_in_one_line(name, shape, message):

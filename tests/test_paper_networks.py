@@ -1,9 +1,10 @@
-"""The networks of InfoGAN: counts, initial values and geometry of the authors' code."""
+"""The networks of InfoGAN and BEGAN: counts, initial values and geometry of the authors' code."""
 
 import pytest
 import torch
 from torch import nn
 
+from zoo.networks.began import BEGANCritic, BEGANGenerator
 from zoo.networks.infogan import InfoGANCritic, InfoGANGenerator
 
 DIGIT = (1, 28, 28)
@@ -66,3 +67,64 @@ def test_infogan_s_batch_norms_are_over_features_where_the_layer_is_linear():
     ]
     slopes = [part.negative_slope for part in critic.modules() if isinstance(part, nn.LeakyReLU)]
     assert slopes == [0.01] * 3
+
+
+# -- BEGAN --
+
+
+@pytest.mark.parametrize(
+    ("shape", "counts"), [((3, 64, 64), (1_716_611, 13_405_379)), ((3, 32, 32), (1_421_443, 7_128_643))]
+)
+def test_began_has_the_parameters_of_the_source(shape, counts):
+    generator, critic = BEGANGenerator(64, shape), BEGANCritic(shape)
+    assert (count(generator), count(critic)) == counts
+    assert count(critic.decoder) == counts[0]
+    assert critic.num_features == 64
+
+
+def test_began_starts_from_glorot_s_uniform():
+    network = BEGANCritic((1, 20, 20), width=16)
+    layers = [part for part in network.modules() if isinstance(part, nn.Linear | nn.Conv2d)]
+    assert len(layers) == (1 + 3 + 3 + 2 + 1) + (1 + 2 + 2 + 2 + 1)
+    for part in layers:
+        fan = part.weight[0].numel() + part.weight[:, 0].numel()
+        assert part.weight.abs().max().item() == pytest.approx((6 / fan) ** 0.5, rel=0.05)
+        assert not part.bias.any()
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes"),
+    [((1, 28, 28), [7, 14, 28]), ((3, 64, 64), [8, 16, 32, 64]), ((1, 10, 10), [5, 10]), ((1, 16, 16), [8, 16])],
+)
+def test_began_halves_sides_while_they_are_even_and_above_8(shape, sizes):
+    generator, critic, seen = BEGANGenerator(2, shape, width=2), BEGANCritic(shape, width=2, code=3), {}
+    for name, body in (("down", critic.encoder), ("up", critic.decoder.body), ("made", generator.body)):
+        for part in body:
+            if isinstance(part, nn.Conv2d):
+                part.register_forward_hook(lambda _, args, out, name=name: seen.setdefault(name, []).append(out.shape))
+    generator(torch.randn(1, 2))
+    critic(torch.randn(1, *shape))
+    assert [shape[2] for shape in seen["made"]] == [side for side in sizes for _ in range(2)] + sizes[-1:]
+    assert seen["made"] == seen["up"]
+    down = [side for side in sizes[::-1] for _ in range(3)]  # the halving convolution and two more, or the first
+    assert [shape[2] for shape in seen["down"]] == down
+    grown = [2 * (level + 1) for level in range(len(sizes))]
+    assert [shape[1] for shape in seen["down"]] == [2, *[n for n in grown for _ in range(3)][:-1]]
+
+
+def test_began_s_output_is_the_mean_absolute_error_of_what_it_decodes_from_its_features():
+    critic, images = BEGANCritic((2, 10, 10), width=3, code=4), torch.rand(5, 2, 10, 10) * 2 - 1
+    decoded = critic.decode(images)
+    assert torch.equal(decoded, critic.decoder.body(critic.features(images)))
+    expected = torch.stack([(x - y).abs().mean() for x, y in zip(images, decoded, strict=True)])
+    torch.testing.assert_close(critic(images), expected)
+    assert critic(10 * images).min() > critic(images).max()  # nothing is cut off
+    assert torch.equal(critic.eval().decode(10 * images), critic.train().decode(10 * images))
+
+
+def test_began_s_images_are_cut_off_in_evaluation_alone():
+    generator = BEGANGenerator(2, (1, 10, 10), width=3)
+    latents = 100 * torch.randn(4, 2)
+    images = generator(latents)
+    assert images.abs().max() > 1
+    assert torch.equal(generator.eval()(latents), images.clamp(-1, 1))

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from torch import nn
 
-from zoo.networks import deligan_conv, infogan, keras_conv, matlab_conv, mlp, resnet, small_conv, toy
+from zoo.networks import began, deligan_conv, infogan, keras_conv, matlab_conv, mlp, resnet, small_conv, toy
 from zoo.networks.pair import Pair, Tiny
 from zoo.networks.traits import count_parameters, is_random, mixes_samples
 
@@ -23,6 +23,7 @@ NETWORKS: dict[str, Pair] = {
     "sngan_resnet": resnet.PAIR,
     "small_conv": small_conv.PAIR,
     "infogan": infogan.PAIR,
+    "began": began.PAIR,
     "toy": toy.PAIR,
     "toy_plus": toy.PLUS,
     "toy_moe": toy.MOE,

@@ -13,6 +13,7 @@ from zoo.networks.conditional_norm import ConditionalBatchNorm2d
 from zoo.networks.labels import require_labels
 from zoo.networks.pair import Pair, Tiny
 from zoo.networks.projection import ProjectionCritic
+from zoo.networks.sides import halved
 from zoo.networks.spectral_norm import SpectralConv2d, SpectralEmbedding, SpectralLinear
 
 EPS = 2e-5  # of Chainer's batch norm
@@ -73,20 +74,17 @@ class ResNetGenerator(nn.Module):
         self, latent_dim: int, image_shape: tuple[int, int, int], *, width: int = 256, num_classes: int | None = None
     ) -> None:
         super().__init__()
-        channels, *bottom = image_shape
-        blocks = 0
-        while all(side % 2 == 0 and side > 4 for side in bottom):
-            bottom, blocks = [side // 2 for side in bottom], blocks + 1
+        rows, columns, blocks = halved(image_shape, above=4)
         if not blocks:
             raise ValueError(
                 f"sngan_resnet makes images whose sides are even and above 4, not {image_shape[1]}x{image_shape[2]}"
             )
         self.num_labels = num_classes
-        self.bottom = (width, *bottom)
-        self.dense = nn.Linear(latent_dim, width * bottom[0] * bottom[1])
+        self.bottom = (width, rows, columns)
+        self.dense = nn.Linear(latent_dim, width * rows * columns)
         self.blocks = nn.ModuleList(UpBlock(width, num_classes) for _ in range(blocks))
         self.norm = nn.BatchNorm2d(width, eps=EPS)
-        self.image = nn.Conv2d(width, channels, 3, padding=1)
+        self.image = nn.Conv2d(width, image_shape[0], 3, padding=1)
         initialise_(self)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
