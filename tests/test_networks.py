@@ -25,6 +25,7 @@ SHAPES = {
     "keras_conv": [DIGIT, (3, 32, 20)],
     "sngan_resnet": [DIGIT, (3, 8, 12)],
     "small_conv": [DIGIT, (3, 8, 12)],
+    "dcgan": [(1, 20, 24), (3, 8, 12)],
     "infogan": [DIGIT, (3, 8, 12)],
     "began": [(1, 20, 24), (3, 10, 18)],
 }
@@ -224,6 +225,7 @@ def test_tiny_pairs_are_made_in_milliseconds_and_fit_each_other():
         ("matlab_conv", (3, 64, 60), "not 64x60"),
         ("sngan_resnet", (3, 31, 32), "sides are even and above 4, not 31x32"),
         ("small_conv", (3, 30, 28), "multiples of 4, not 30x28"),
+        ("dcgan", (3, 31, 32), "even and above 4, not 31x32"),
         ("infogan", (1, 28, 30), "multiples of 4, not 28x30"),
         ("began", (1, 28, 31), "even and above 8, not 28x31"),
     ],
@@ -268,7 +270,7 @@ def test_sigmoid_output_is_the_sigmoid_of_the_linear_one():
 
 # -- who sees whom --
 
-CRITICS = [(name, {}, name in ("deligan_conv", "infogan")) for name in NETWORKS]
+CRITICS = [(name, {}, name in ("deligan_conv", "dcgan", "infogan")) for name in NETWORKS]
 CRITICS += [("keras_conv", {"norm": norm}, norm == "batch") for norm in ("layer", "instance", "batch", "none")]
 CRITICS += [("matlab_conv", {"norm": "none"}, False)]
 

@@ -1,11 +1,13 @@
-"""The networks of InfoGAN and BEGAN: counts, initial values and geometry of the authors' code."""
+"""The networks of DCGAN, InfoGAN and BEGAN: counts, initial values and geometry of the authors' code."""
 
 import pytest
 import torch
 from torch import nn
 
 from zoo.networks.began import BEGANCritic, BEGANGenerator
+from zoo.networks.dcgan import DCGANCritic, DCGANGenerator
 from zoo.networks.infogan import InfoGANCritic, InfoGANGenerator
+from zoo.networks.layers import SameConv2d
 
 DIGIT = (1, 28, 28)
 
@@ -33,6 +35,43 @@ def starts_from(network):
         if isinstance(part, nn.Linear | nn.ConvTranspose2d | nn.Conv2d | nn.modules.batchnorm._BatchNorm):
             assert part.bias is None or not part.bias.any()
             yield part, part.weight
+
+
+# -- DCGAN --
+
+
+@pytest.mark.parametrize(
+    ("shape", "counts"),
+    [
+        ((3, 64, 64), (3_576_704, 2_765_568)),
+        ((1, 64, 64), (3_574_656, 2_763_520)),
+        ((3, 32, 32), (1_068_928, 663_296)),
+    ],
+)
+def test_dcgan_has_the_parameters_of_the_source(shape, counts):
+    assert (count(DCGANGenerator(100, shape)), count(DCGANCritic(shape))) == counts
+
+
+def test_dcgan_starts_as_in_the_source():
+    for network in (DCGANGenerator(100, (3, 32, 32)), DCGANCritic((3, 32, 32))):
+        for part, weight in starts_from(network):
+            is_norm = isinstance(part, nn.BatchNorm2d)
+            assert_normal(weight, float(is_norm))
+            assert (part.bias is not None) == is_norm
+
+
+@pytest.mark.parametrize(
+    ("shape", "bottom"), [((3, 64, 64), (24, 4, 4)), ((3, 32, 32), (12, 4, 4)), ((1, 28, 28), (6, 7, 7))]
+)
+def test_dcgan_s_outermost_layers_have_no_batch_norm(shape, bottom):
+    generator, critic = DCGANGenerator(5, shape, width=3), DCGANCritic(shape, width=3)
+    assert generator.body[:2](torch.randn(1, 5)).shape[1:] == bottom
+    assert critic.num_features == bottom[0] * bottom[1] * bottom[2]
+    kinds = [type(part).__name__ for part in generator.body]
+    levels = kinds.count("ConvTranspose2d")
+    assert kinds == ["Linear", "Unflatten", *["BatchNorm2d", "ReLU", "ConvTranspose2d"] * levels, "Tanh"]
+    down = ["Conv2d", "LeakyReLU", *["Conv2d", "BatchNorm2d", "LeakyReLU"] * (levels - 1), "Flatten", "Linear"]
+    assert [type(part).__name__ for part in critic.body] == down
 
 
 # -- InfoGAN --
@@ -104,6 +143,9 @@ def test_began_halves_sides_while_they_are_even_and_above_8(shape, sizes):
                 part.register_forward_hook(lambda _, args, out, name=name: seen.setdefault(name, []).append(out.shape))
     generator(torch.randn(1, 2))
     critic(torch.randn(1, *shape))
+    halving = [part for part in critic.modules() if isinstance(part, nn.Conv2d) and part.stride == (2, 2)]
+    assert len(halving) == len(sizes) - 1
+    assert all(isinstance(part, SameConv2d) for part in halving)  # zeros at the end, as the source pads
     assert [shape[2] for shape in seen["made"]] == [side for side in sizes for _ in range(2)] + sizes[-1:]
     assert seen["made"] == seen["up"]
     down = [side for side in sizes[::-1] for _ in range(3)]  # the halving convolution and two more, or the first
@@ -119,7 +161,9 @@ def test_began_s_output_is_the_mean_absolute_error_of_what_it_decodes_from_its_f
     expected = torch.stack([(x - y).abs().mean() for x, y in zip(images, decoded, strict=True)])
     torch.testing.assert_close(critic(images), expected)
     assert critic(10 * images).min() > critic(images).max()  # nothing is cut off
-    assert torch.equal(critic.eval().decode(10 * images), critic.train().decode(10 * images))
+    far = critic.decode(1000 * images)
+    assert far.abs().max() > 1
+    assert torch.equal(critic.eval().decode(1000 * images), far)
 
 
 def test_began_s_images_are_cut_off_in_evaluation_alone():

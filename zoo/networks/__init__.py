@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from torch import nn
 
-from zoo.networks import began, deligan_conv, infogan, keras_conv, matlab_conv, mlp, resnet, small_conv, toy
+from zoo.networks import began, dcgan, deligan_conv, infogan, keras_conv, matlab_conv, mlp, resnet, small_conv, toy
 from zoo.networks.pair import Pair, Tiny
 from zoo.networks.traits import count_parameters, is_random, mixes_samples
 
@@ -22,6 +22,7 @@ NETWORKS: dict[str, Pair] = {
     "deligan_conv": deligan_conv.PAIR,
     "sngan_resnet": resnet.PAIR,
     "small_conv": small_conv.PAIR,
+    "dcgan": dcgan.PAIR,
     "infogan": infogan.PAIR,
     "began": began.PAIR,
     "toy": toy.PAIR,
