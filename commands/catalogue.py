@@ -52,7 +52,7 @@ def describe(name: str) -> dict[str, Any]:
     data = build(recipe["data"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what a model advises against: whoever trains it is told
-        model = build(recipe["model"], image_shape=data.image_shape)
+        model = build(recipe["model"], image_shape=data.image_shape, num_classes=data.num_classes)
     return {
         "name": name,
         "model": type(model).__name__,

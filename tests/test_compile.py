@@ -14,35 +14,33 @@ from torch._dynamo.backends.debugging import aot_eager
 from torch._dynamo.utils import counters
 from torch._inductor.exc import InductorError
 from torch.testing import assert_close
-from torch.utils.data import DataLoader
 
 import zoo
 from callbacks import Compile
+from helpers.models import MODELS, build, loader
 from zoo import penalties
 from zoo.engine import compiled
 from zoo.engine.checkpoints.differences import read
 
 ROOT = Path(__file__).resolve().parents[1]
-MODELS = [cls for cls in (getattr(zoo, name) for name in zoo.__all__) if isinstance(cls, type)]
-MODELS = [cls for cls in MODELS if issubclass(cls, zoo.GAN)]
 SHAPE = (1, 8, 8)
-TINY = {"generator_options": {"hidden": [8]}, "critic_options": {"hidden": [8]}, "latent_dim": 4}
 # Adam makes steps of full length of gradients that are rounding alone, as those of biases before batch norm.
-TINY |= {key: {"name": "sgd", "lr": 0.05} for key in ("generator_optimizer", "critic_optimizer")}
+TINY = {key: {"name": "sgd", "lr": 0.05} for key in ("generator_optimizer", "critic_optimizer")}
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch.compile's own deprecated calls
 
 
 def train(cls, compile_, accelerator="cpu", steps=2, callbacks=(), **options):
     seed_everything(0, verbose=False)
-    model = cls(image_shape=SHAPE, **options)
-    batch = 4 * model.batches_per_step
-    images = torch.rand(steps * batch, *SHAPE, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    model = build(cls, **options)
     quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
     trainer = Trainer(
         max_steps=steps, accelerator=accelerator, devices=1, callbacks=[Compile(compile_), *callbacks], **quiet
     )
-    trainer.fit(model, DataLoader(images, batch_size=batch))
+    seed_everything(3, verbose=False)
+    data = loader(model, steps, n=4)
+    seed_everything(0, verbose=False)
+    trainer.fit(model, data)
     return model
 
 
@@ -67,7 +65,12 @@ def traced(monkeypatch):
     return count
 
 
-@pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
+def seconds(cls):
+    """Tracing takes seconds: fast tests do it for the first model and for those that take a gradient of the critic."""
+    return [] if cls is zoo.GAN or cls.needs_second_order else [pytest.mark.slow]
+
+
+@pytest.mark.parametrize("cls", [pytest.param(cls, marks=seconds(cls), id=cls.__name__) for cls in MODELS])
 def test_a_compiled_run_is_the_run(cls, traced):
     plain = train(cls, False, **TINY)
     assert not traced
@@ -79,7 +82,7 @@ def test_a_compiled_run_is_the_run(cls, traced):
 
 @pytest.mark.slow
 def test_convolutions_too(traced):
-    options = {"network": "keras_conv", "latent_dim": 4} | {key: value for key, value in TINY.items() if "optim" in key}
+    options = TINY | {"network": "keras_conv", "image_shape": SHAPE, "latent_dim": 4}
     plain, graphs = train(zoo.WGANGP, False, **options), train(zoo.WGANGP, True, **options)
     assert_same(plain, graphs, rtol=1e-4, atol=1e-6)
 

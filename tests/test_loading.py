@@ -6,11 +6,16 @@ import pytest
 import torch
 
 import zoo
-from helpers.models import MARKS, build, every_model
+from helpers.models import MARKS, build, every_model, latents_for
 from helpers.runs import fit
 from zoo.engine.errors import CheckpointError
 
 pytestmark = MARKS
+
+
+@pytest.fixture(autouse=True)
+def _no_classes_of_other_tests():
+    gc.collect()
 
 
 def saved(cls, tmp_path, **options):
@@ -26,10 +31,10 @@ def test_a_checkpoint_s_class_is_found_by_itself(cls, tmp_path):
     path, model = saved(cls, tmp_path)
     loaded = zoo.load(path)
     assert type(loaded) is cls
-    latents = torch.randn(4, 3)
-    assert torch.equal(loaded(latents), model(latents)), "the average, not the generator as it was trained"
+    latents = latents_for(model, 4)
+    assert torch.equal(loaded(*latents), model(*latents)), "the average, not the generator as it was trained"
     assert not any(part.training for part in loaded.modules())
-    assert torch.equal(loaded(latents), cls.load_from_checkpoint(path)(latents))
+    assert torch.equal(loaded(*latents), cls.load_from_checkpoint(path)(*latents))
     assert not cls.load_from_checkpoint(str(path)).training
 
 

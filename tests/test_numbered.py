@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
 from datamodules import DigitsDataModule
-from helpers.models import MARKS, SEED, SHAPE, build, every_model, loader
+from helpers.models import MARKS, SEED, SHAPE, build, every_model, latents_for, loader
 from helpers.runs import trainer
 from zoo.engine.errors import BatchError
 from zoo.engine.sampler import Sampler
@@ -87,8 +87,9 @@ def test_experts_are_not_cut_off_by_portions_nor_without_a_word_by_batches(netwo
 
 @every_model
 def test_validation_and_test_draw_the_same_samples_in_batches_of_any_size(cls, tmp_path):
-    model, images = build(cls), torch.rand(12, *SHAPE) * 2 - 1
-    drawn = []
+    model, drawn = build(cls), []
+    images = torch.rand(12, *model.image_shape) * 2 - 1
+    labels = [torch.arange(12) % 3] if model.is_conditional else []
 
     def step(batch, batch_idx):
         drawn[-1].append(cls.validation_step(model, batch, batch_idx))
@@ -96,7 +97,7 @@ def test_validation_and_test_draw_the_same_samples_in_batches_of_any_size(cls, t
     model.validation_step = model.test_step = step
     for size in (12, 5, 1):
         drawn.append([])
-        data = DataLoader(TensorDataset(images), batch_size=size)
+        data = DataLoader(TensorDataset(images, *labels), batch_size=size)
         trainer(tmp_path, limit_val_batches=99).validate(model, data, verbose=False)
         trainer(tmp_path).test(model, data, verbose=False)
     for batches in drawn:
@@ -107,11 +108,13 @@ def test_validation_and_test_draw_the_same_samples_in_batches_of_any_size(cls, t
 
 @every_model
 def test_prediction_is_of_the_latents_it_is_given(cls, tmp_path):
-    model, latents = build(cls), torch.randn(64, 3)
-    for data in (DataLoader(latents, batch_size=16), DataLoader(TensorDataset(latents), batch_size=64)):
+    model = build(cls)
+    latents, *labels = latents_for(model, 64)
+    plain = [] if labels else [DataLoader(latents, batch_size=16)]
+    for data in (*plain, DataLoader(TensorDataset(latents, *labels), batch_size=64)):
         images = torch.cat(trainer(tmp_path).predict(model, data))
-        assert images.shape == (64, *SHAPE)
-        assert_same(images, model(latents).detach())
+        assert images.shape == (64, *model.image_shape)
+        assert_same(images, model(latents, *labels).detach())
 
 
 def test_prediction_by_numbers_does_not_depend_on_the_batch_size(tmp_path):
@@ -209,21 +212,26 @@ def test_a_loader_is_judged_by_itself_and_not_by_data_of_an_earlier_call(tmp_pat
 
 @every_model
 def test_a_model_is_a_function_of_latents(cls):
-    model, latents = build(cls), torch.randn(5, 3)
+    model = build(cls)
+    latents, *labels = latents_for(model, 5)
     model.average(0.9)
     with torch.no_grad():
         for weight in model.generator.parameters():
             weight.add_(1)
-    images = model(latents)
+    images = model(latents, *labels)
+    averaged = model.averaged.module.generator.eval()
     with torch.no_grad():
-        assert torch.equal(images, model.averaged.module.generator.eval()(latents)), "the average, in inference mode"
-    assert model(latents.requires_grad_()).sum().backward() is None
+        assert torch.equal(images, averaged(latents, *labels)), "the average, in inference mode"
+    assert model(latents.requires_grad_(), *labels).sum().backward() is None
     assert latents.grad is not None, "to look for the latents of a picture"
     with pytest.raises(TypeError, match=r"got a Tensor; of latents: model\(latents\)"):
         model.sample(latents)
     with pytest.raises(TypeError, match="got -1"):
         model.sample(-1)
     assert len(model.sample(np.int64(3))) == 3
-    for wrong in (torch.randn(5, 4), images, 5):
-        with pytest.raises(BatchError, match=r"float \[N, 3\], got"):
-            model(wrong)
+    for wrong in (torch.randn(5, model.prior.dim + 1), images, 5):
+        with pytest.raises(BatchError, match=rf"float \[N, {model.prior.dim}\], got"):
+            model(wrong, *labels)
+    if labels:
+        with pytest.raises(BatchError, match="this generator takes labels"):
+            model(latents)

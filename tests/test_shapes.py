@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
-from helpers.models import CONV, MARKS, SHAPE, build, every_model, is_plain, same, watched, weights
+from helpers.models import CONV, MARKS, MODELS, SHAPE, build, every_model, is_plain, same, watched, weights
 from helpers.runs import fit
 
 pytestmark = MARKS
@@ -43,10 +43,11 @@ def test_float64_is_float64_throughout(tmp_path, cls):
     assert model.sample(2).dtype == torch.float32
 
 
-@every_model
-@pytest.mark.parametrize("network", ["mlp", "keras_conv"])
-def test_bfloat16_autocast_trains_float32_weights(tmp_path, cls, network):
-    model = build(cls, **(CONV if network == "keras_conv" else {}))
+@pytest.mark.parametrize(
+    ("cls", "options"), [*((cls, {}) for cls in MODELS), (zoo.GAN, CONV), (zoo.WGAN, CONV), (zoo.WGANGP, CONV)]
+)
+def test_bfloat16_autocast_trains_float32_weights(tmp_path, cls, options):
+    model = build(cls, **options)
     start = weights(model)
     fit(tmp_path, model, steps=3, precision="bf16-mixed")
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
@@ -74,8 +75,8 @@ def one_line(make):
         ({"prior": "cauchy"}, ["prior", "normal", "gaussian_mixture", "'cauchy'"]),
         ({"schedule": "random"}, ["schedule", "alternate", "deligan_toy", "'random'"]),
         ({"schedule": "deligan_toy", "critic_steps": 5}, ["deligan_toy", "critic_steps must be 1"]),
-        ({"generator_options": {"width": 3}}, ["MLPGenerator", "'width'", "hidden"]),
-        ({"critic_options": {"norm": "batch"}}, ["MLPCritic", "'norm'", "hidden"]),
+        ({"generator_options": {"depth": 3}}, ["Generator has no option 'depth'; it takes: "]),
+        ({"critic_options": {"depth": 3}}, ["Critic has no option 'depth'; it takes: "]),
         ({"prior": "uniform", "prior_options": {"low": 0}}, ["Uniform", "'low'", "none"]),
         *(({"lr_decay": value}, ["lr_decay", str(value)]) for value in ([5], [5, 5], [-1, 4], [1, 2, 3])),
         ({"critic_optimizer": {"name": "adan", "lr": 1}}, ["critic_optimizer", "adam, rmsprop, sgd"]),

@@ -27,7 +27,7 @@ FAST = {"name": "adam", "lr": 0.02}
 @pytest.mark.parametrize("name", THRESHOLDS)
 def test_a_schedule_that_chooses_counts_a_round_as_a_step_and_each_move_is_its_choice(tmp_path, cls, name):
     rates = {"critic_optimizer": FAST, "generator_optimizer": FAST}
-    model = build(watched(cls), schedule=name, critic_steps=1, **rates)
+    model = build(watched(cls), schedule=name, critic_steps=1, reuse_critic_noise=False, **rates)
     player = fit(tmp_path, model, steps=30, data=loader(model, steps=8))
     assert player.global_step == 30
     assert [move["counted"] for move in model.moves] == [0, 0, 0, 0, 1] * 30

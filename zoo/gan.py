@@ -132,7 +132,7 @@ class GAN(AdversarialModule):
 
     def build_generator(self) -> nn.Module:
         """Build what makes images [N, C, H, W] of latents [N, D], and of labels where it is conditional."""
-        options = self.conditions(self.is_conditional) | self.generator_options
+        options = self.conditions() | self.generator_options
         return build(NETWORKS[self.network].generator, self.latent_dim, self.image_shape, options=options)
 
     def build_critic(self) -> nn.Module:
@@ -158,9 +158,9 @@ class GAN(AdversarialModule):
 
     # -- what no paper changes --
 
-    def conditions(self, wanted: bool) -> dict[str, Any]:
-        """Return the option that makes a network take the labels of the data, if that is wanted."""
-        return {"num_classes": self.num_classes} if wanted else {}
+    def conditions(self) -> dict[str, Any]:
+        """Return the option that makes a network take the labels of the data, where the model is conditional."""
+        return {"num_classes": self.num_classes} if self.is_conditional else {}
 
     def settle_labels(self) -> None:
         """Give the prior the labels that are drawn: the data's classes, or the experts of a generator, in turn."""

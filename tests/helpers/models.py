@@ -1,11 +1,14 @@
 """Every model of the zoo, found automatically, small enough to train in milliseconds, and a watch on its moves."""
 
+import inspect
+
 import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
+from zoo.networks import NETWORKS
 
 MARKS = [
     pytest.mark.usefixtures("fixed_seed"),
@@ -25,13 +28,28 @@ STILL = {"name": "sgd", "lr": 0.0}
 
 
 def build(cls, **kwargs):
-    return cls(**{"image_shape": SHAPE} | ({} if "network" in kwargs else MLP) | kwargs)
+    """The model, of its own network at that network's least sizes unless one is given."""
+    tiny = {"num_classes": 3} if cls.is_conditional else {}
+    if "network" in kwargs:
+        return cls(**{"image_shape": SHAPE} | tiny | kwargs)
+    defaults = [inspect.signature(base.__init__).parameters.get("network") for base in cls.__mro__[:-1]]
+    network = next(each.default for each in defaults if each is not None)
+    latent_dim, image_shape, generator, critic = NETWORKS[network].tiny
+    tiny |= {"latent_dim": latent_dim, "image_shape": image_shape, "generator_options": {**generator}}
+    return cls(**tiny | {"critic_options": {**critic}} | kwargs)
 
 
 def loader(model, steps=4, n=2, dtype=torch.float32):
     """Batches of n images for each critic update, every image another."""
     images = torch.rand(steps * n * model.critic_steps, *model.image_shape, dtype=dtype) * 2 - 1
-    return DataLoader(TensorDataset(images), batch_size=n * model.critic_steps)
+    labels = [torch.arange(len(images)) % model.num_classes] if model.is_conditional else []
+    return DataLoader(TensorDataset(images, *labels), batch_size=n * model.critic_steps)
+
+
+def latents_for(model, n):
+    """What a model is called with: z [n, D], and labels where its generator takes them."""
+    labels = [torch.arange(n) % model.prior.num_labels] if model.generator_takes_labels else []
+    return [torch.randn(n, model.prior.dim), *labels]
 
 
 def weights(network):

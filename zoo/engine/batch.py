@@ -47,3 +47,10 @@ class Batch(NamedTuple):
         labels = [None] * len(images) if self.labels is None else self.labels.chunk(parts)
         latents = [None] * len(images) if self.latents is None else self.latents.cut(parts)
         return [type(self)(*part) for part in zip(images, labels, latents, strict=True)]
+
+    @property
+    def classes(self) -> Tensor:
+        """The labels of a batch that must have them. Raises ValueError without."""
+        if self.labels is None:
+            raise ValueError("this batch has no labels: the model is conditional, give it (images, labels)")
+        return self.labels

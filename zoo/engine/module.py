@@ -3,7 +3,7 @@
 Shapes: images [N, C, H, W] in [-1, 1]; latents z [N, D]; labels [N]; critic outputs [N].
 """
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule
@@ -25,6 +25,9 @@ from zoo.engine.standing import StandingStatistics
 
 class AdversarialModule(Players, Paper, LightningModule):
     """Two players, one optimizer each, and a schedule that says who moves: see `zoo.engine.loop`."""
+
+    if TYPE_CHECKING:
+        hparams: Any  # what Lightning's is declared as has no attributes
 
     # What a model provides.
     image_shape: tuple[int, ...]

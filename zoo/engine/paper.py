@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -24,7 +24,7 @@ class Paper(ABC):
 
     prior: Prior
     generator: nn.Module
-    critic: nn.Module
+    critic: Any  # an nn.Module with features, num_features and score: see zoo.networks
 
     @abstractmethod
     def critic_loss(self, real: Batch, fake: Batch) -> Tensor:

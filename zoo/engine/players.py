@@ -5,6 +5,7 @@ Shapes: images [N, C, H, W] in [-1, 1]; latents z [N, D]; labels [N]; critic out
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ class Players(ABC):
     """
 
     generator: nn.Module
-    critic: nn.Module
+    critic: Any  # an nn.Module with features, num_features and score: see zoo.networks
     augment: Augmentation | None
     player: int
     training: bool
@@ -76,14 +77,19 @@ class Players(ABC):
 
     def critic_features(self, *batches: Batch) -> tuple[Tensor, ...]:
         """Return the critic's features of each batch, [N, F]: what its `score` and other heads start from."""
-        features: Tensor = self.critic.features(self.seen(joined(batches, False)[0]))  # type: ignore[operator]
-        parts: tuple[Tensor, ...] = features.split([len(batch.images) for batch in batches])
+        if self.critic_mixes_samples:
+            parts = tuple(self.critic.features(self.seen(batch.images)) for batch in batches)
+        else:
+            features: Tensor = self.critic.features(self.seen(joined(batches, False)[0]))
+            parts = features.split([len(batch.images) for batch in batches])
+        if len(batches) > 1:
+            self.tell_augmentation(parts[0])
         return parts
 
     def tell_augmentation(self, on_real: Tensor) -> None:
-        """Let an augmentation know the critic's outputs on real images, in the critic's updates."""
+        """Let an augmentation know the critic's outputs, or features, of real images, in the critic's updates."""
         if self.augment is not None and self.training and self.player == CRITIC:
-            self.augment.observe(on_real)
+            self.augment.observe(on_real if on_real.dim() == 1 else self.critic.score(on_real.detach()))
 
     def images_of(self, latents: Latents) -> Tensor:
         """Make an image of each latent, for the critic."""
