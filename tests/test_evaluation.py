@@ -145,8 +145,10 @@ def test_evaluation_works_across_inference_mode(scorer):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_equals_cpu(scorer):
-    expected = evaluate(Evaluation(scorer), images(60), images(60, seed=1))
+    expected = evaluate(Evaluation(scorer, num_labels=3), images(60), images(60, seed=1))
     state = torch.cuda.get_rng_state()
-    scores = evaluate(Evaluation(scorer).to(torch.device("cuda")), images(60).cuda(), images(60, seed=1).cuda())
+    scores = evaluate(
+        Evaluation(scorer, num_labels=3).to(torch.device("cuda")), images(60).cuda(), images(60, seed=1).cuda()
+    )
     assert scores == pytest.approx(expected, rel=1e-4)
     assert torch.equal(torch.cuda.get_rng_state(), state)

@@ -73,3 +73,6 @@ class BestCheckpoint(ModelCheckpoint):
                 f"best_checkpoint.monitor {monitor} is not computed: add {known[score]} to --scores.metrics"
                 + (f", or give --best_checkpoint.monitor val/{other}" if other else "")
             )
+        if score not in scores.generated.keys:
+            reason = "the scorer's classes are not the data's" if scores.num_labels else "the model is not conditional"
+            raise MisconfigurationException(f"best_checkpoint.monitor {monitor} is not computed: {reason}")

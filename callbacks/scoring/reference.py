@@ -36,7 +36,14 @@ class Reference:
         self.is_enough = True
 
     def add(
-        self, trainer: Trainer, batch: Any, batch_idx: int, real: Tensor, scored: Scored | None, first: int
+        self,
+        trainer: Trainer,
+        batch: Any,
+        batch_idx: int,
+        real: Tensor,
+        scored: Scored | None,
+        labels: Tensor | None,
+        first: int,
     ) -> None:
         """Add the held-out images of a batch, and as many training images.
 
@@ -46,6 +53,7 @@ class Reference:
             batch_idx: see there.
             real: its images that are scored, [N, C, H, W] in [-1, 1].
             scored: their features and logits; None without a scorer.
+            labels: their classes, [N], for scores of a conditional model; None without.
             first: how many images this process has scored before.
         """
         train = split_of(trainer, REFERENCE)
@@ -56,9 +64,9 @@ class Reference:
         self.is_enough &= int(place[-1]) < len(order)
         if self.is_enough:
             images = from_bytes(train.images[order[place]])
-            self.evaluation.update_real(real, scored)
+            self.evaluation.update_real(real, scored, labels)
             known = self.cache.scored(trainer, REFERENCE, batch, batch_idx, images) if self.cache else None
-            self.evaluation.update_fake(images, known)
+            self.evaluation.update_fake(images, known, train.labels[order[place]])
 
     def compute(self, trainer: Trainer) -> dict[str, float]:
         """Return the scores; on every process."""

@@ -25,7 +25,8 @@ class Scores(Callback):
     The scores are those of `zoo.scores.evaluation.Evaluation`, of the images that the model's validation and test steps
     return, one for each held-out image. Real training images take their place for the table's other column, `unused`
     ones of the data module where few are trained on: the score to hope for. Metrics and scorer live here, not in the
-    module, so no checkpoint carries them.
+    module, so no checkpoint carries them. Of a conditional model also those of labels: its fakes are asked for with the
+    classes of the held-out images.
 
     Args:
         num_samples: how many images are scored at most, on all processes together; each scores one at least.
@@ -50,12 +51,12 @@ class Scores(Callback):
         self.metrics, self.pixels = metrics, Evaluation(None, metrics)
         self.samples, self.real = 0, dict[str, float]()
         self.real_classes = 0  # that the scorer found among the real images of the last validation
-        self.look_through(None)
+        self.look_through(None, None)
 
-    def look_through(self, scorer: Scorer | None) -> None:
-        """Make what depends on the scorer."""
-        self.scorer = scorer
-        self.generated, reference = (Evaluation(scorer, self.metrics) for _ in range(2))
+    def look_through(self, scorer: Scorer | None, num_labels: int | None) -> None:
+        """Make what depends on the scorer, and on the number of classes that a conditional model is asked for."""
+        self.scorer, self.num_labels = scorer, num_labels
+        self.generated, reference = (Evaluation(scorer, self.metrics, num_labels) for _ in range(2))
         self.cache = FeatureCache(scorer, self.num_samples) if scorer and self.generated.scorer else None
         self.reference, self.current = Reference(reference, self.cache), self.generated
 
@@ -71,7 +72,9 @@ class Scores(Callback):
         if name is None:
             name = getattr(getattr(trainer, "datamodule", None), "scorer", None)
             name = name if name in INDEX else None
-        self.look_through(load_scorer(name) if name else None)
+        is_conditional = getattr(pl_module, "is_conditional", False)
+        num_labels = getattr(pl_module, "num_classes", None) if is_conditional else None
+        self.look_through(load_scorer(name) if name else None, num_labels)
 
     def begin(self, pl_module: LightningModule) -> None:
         """Forget the last evaluation."""
@@ -82,17 +85,18 @@ class Scores(Callback):
 
     def add(
         self, trainer: Trainer, split: str, outputs: Tensor, batch: Any, batch_idx: int
-    ) -> tuple[Tensor, Scored | None]:
-        """Add a batch and the fakes made for it; return the real images that are scored, with features and logits."""
+    ) -> tuple[Tensor, Scored | None, Tensor | None]:
+        """Add a batch and the fakes made for it; return the real images that are scored, their features and labels."""
         # at least one on each process: a metric cannot be merged with one that has seen nothing
         wanted = max(1, len(range(trainer.global_rank, self.num_samples, trainer.world_size)))
         real, scored = images_of(batch)[: max(0, wanted - self.samples)], None
         if self.cache and self.current is not self.pixels and len(real):
             scored = self.cache.scored(trainer, split, batch, batch_idx, real)
             self.predicted.index_fill_(0, scored.logits.argmax(dim=1), 1.0)
-        self.current.update_real(real, scored)
-        self.current.update_fake(outputs[: len(real)])
-        return real, scored
+        labels = batch[1][: len(real)] if self.num_labels else None  # what fakes of a conditional model were asked for
+        self.current.update_real(real, scored, labels)
+        self.current.update_fake(outputs[: len(real)], labels=labels)
+        return real, scored, labels
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin a validation."""
@@ -127,8 +131,8 @@ class Scores(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Add the batch, the fakes made for it, and as many training images."""
-        real, scored = self.add(trainer, "test", outputs, batch, batch_idx)
-        self.reference.add(trainer, batch, batch_idx, real, scored, first=self.samples)
+        real, scored, labels = self.add(trainer, "test", outputs, batch, batch_idx)
+        self.reference.add(trainer, batch, batch_idx, real, scored, labels, first=self.samples)
         self.samples += len(real)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

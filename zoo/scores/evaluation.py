@@ -28,11 +28,14 @@ class Evaluation:
     | `precision`, `recall` | k = 3 (arXiv:1904.06991), shares | higher |
     | `density`, `coverage` | k = 5 (arXiv:2002.09797): 1 and 0.97 for fakes like the real images | see docs/scores.md |
     | `classes_used` | classes predicted for at least one generated image | all |
+    | `class_accuracy` | share of generated images that are of the class asked for, to the scorer | higher |
+    | `class_fid` | mean over classes of FID within a class (arXiv:1802.05637) | lower |
     | `sliced_wasserstein` | of pixels, no scorer needed | lower |
 
     All but the last depend on the scorer, and FID, precision, recall, density and coverage on the number of images:
     compare at equal ones. What has too few images to be computed is nan: FID and KID of fewer than 2, precision and
-    recall of fewer than 4, density and coverage of fewer than 6 real ones.
+    recall of fewer than 4, density and coverage of fewer than 6 real ones, `class_fid` unless each class has more real
+    and more generated images than there are features.
     If the scorer's answer for any image is not finite, as that for a nan image, every score that needs it is nan.
 
     Everything runs in inference mode and merges across processes; `compute` is to be called on all of them.
@@ -40,15 +43,20 @@ class Evaluation:
     Args:
         scorer: what to look through; without one, only scores of pixels are computed.
         metrics: names of `zoo.scores.table.SPECS`; all by default. What is not asked for is not computed.
+        num_labels: how many classes images are labelled with; without it no score of labels is computed, and
+            `class_accuracy` only where the scorer tells as many classes apart: those of the data, one hopes.
     """
 
-    def __init__(self, scorer: Scorer | None, metrics: Sequence[MetricName] = tuple(METRICS)) -> None:
+    def __init__(
+        self, scorer: Scorer | None, metrics: Sequence[MetricName] = tuple(METRICS), num_labels: int | None = None
+    ) -> None:
         if not metrics or not set(metrics) <= SPECS.keys():
             raise ValueError(f"metrics must be some of {', '.join(SPECS)}; got {list(metrics)}")
-        sizes = Sizes(scorer.num_features, scorer.num_classes) if scorer else Sizes()
-        wanted = {name: spec for name, spec in SPECS.items() if name in metrics and (scorer or not spec.needs_scorer)}
-        self.metrics = {name: spec.make(sizes) for name, spec in wanted.items()}  # in the table's order
+        self.sizes = Sizes(*(scorer.num_features, scorer.num_classes) if scorer else (0, 0), num_labels or 0)
+        wanted = {name: spec for name, spec in SPECS.items() if name in metrics and spec.is_computable(self.sizes)}
+        self.metrics = {name: spec.make(self.sizes) for name, spec in wanted.items()}  # in the table's order
         self.scorer = scorer if any(spec.needs_scorer for spec in wanted.values()) else None
+        self.needs_labels = any(spec.labels != "unused" for spec in wanted.values())
         self.not_finite, self.device = SumMetric(), torch.device("cpu")
 
     @property
@@ -71,49 +79,68 @@ class Evaluation:
         for metric in (self.not_finite, *self.metrics.values()):
             metric.reset()
 
-    def update_real(self, images: Tensor, scored: Scored | None = None) -> Scored | None:
-        """Add real images, float [N, C, H, W] in [-1, 1]; return the scorer's features and logits of them.
+    def update_real(self, images: Tensor, scored: Scored | None = None, labels: Tensor | None = None) -> Scored | None:
+        """Add real images; return the scorer's features and logits of them.
 
-        A caller that keeps these may give them back as `scored` for the same images, and the scorer need not look.
+        Args:
+            images: float [N, C, H, W] in [-1, 1].
+            scored: what this returned for the same images before: the scorer need not look again.
+            labels: int64 [N], their classes; needed with `num_labels`, else not read.
+
+        Raises:
+            ValueError: labels are needed, and these are none.
         """
-        return self.update(images, True, scored)
+        return self.update(images, True, scored, labels)
 
-    def update_fake(self, images: Tensor, scored: Scored | None = None) -> Scored | None:
-        """Add generated images, float [N, C, H, W] in [-1, 1]; `scored` is as in update_real."""
-        return self.update(images, False, scored)
+    def update_fake(self, images: Tensor, scored: Scored | None = None, labels: Tensor | None = None) -> Scored | None:
+        """Add generated images; as update_real, with the labels that they were asked for."""
+        return self.update(images, False, scored, labels)
 
     @torch.inference_mode()
-    def update(self, images: Tensor, real: bool, scored: Scored | None = None) -> Scored | None:
+    def update(self, images: Tensor, real: bool, scored: Scored | None, labels: Tensor | None) -> Scored | None:
         """Add images of either kind."""
         if not len(images):
             return None
-        images = images.to(self.device, torch.float32)
-        self.feed({"pixels": images}, real)
+        images, labels = images.to(self.device, torch.float32), self.checked(labels, len(images))
+        self.feed({"pixels": images}, real, labels)
         if self.scorer is None:
             return None
         scored = self.scorer(images) if scored is None else Scored(*(part.to(self.device) for part in scored))
-        self.feed_scored(scored, real)
+        self.feed_scored(scored, real, labels)
         return scored
 
-    def feed_scored(self, scored: Scored, real: bool) -> None:
+    def checked(self, labels: Tensor | None, count: int) -> Tensor | None:
+        """Return labels on the device, None where no score needs any. Raises a ValueError for wrong ones."""
+        if not self.needs_labels:
+            return None
+        if labels is None or labels.dtype != torch.int64 or labels.shape != (count,):
+            found = "none" if labels is None else f"{labels.dtype} {list(labels.shape)}"
+            raise ValueError(f"these scores need labels, int64 [{count}], got {found}")
+        if not 0 <= labels.min() <= labels.max() < self.sizes.num_labels:
+            raise ValueError(f"labels must be in [0, {self.sizes.num_labels}), got {labels.min()} to {labels.max()}")
+        return labels.to(self.device)
+
+    def feed_scored(self, scored: Scored, real: bool, labels: Tensor | None) -> None:
         """Feed the metrics that look through the scorer, and count the images for which it has no finite numbers."""
         finite = scored.features.isfinite().all(dim=1) & scored.logits.isfinite().all(dim=1)
         self.not_finite.update((~finite).sum())
-        self.feed({"features": scored.features[finite], "logits": scored.logits[finite]}, real)
+        inputs = {"features": scored.features[finite], "logits": scored.logits[finite]}
+        self.feed(inputs, real, None if labels is None else labels[finite])
 
-    def feed(self, inputs: dict[str, Tensor], real: bool) -> None:
+    def feed(self, inputs: dict[str, Tensor], real: bool, labels: Tensor | None) -> None:
         """Feed the metrics that take any of these inputs."""
         for name, metric in self.metrics.items():
             if (spec := SPECS[name]).inputs in inputs:
-                spec.update(metric, inputs[spec.inputs], real)
+                spec.update(metric, inputs[spec.inputs], real, labels)
 
     @torch.inference_mode()
     def compute(self) -> dict[str, float]:
         """Return every score of the images since the last reset, by the keys above."""
         if self.scorer is not None:
-            nothing = torch.empty(0, self.scorer.num_features), torch.empty(0, self.scorer.num_classes)
+            nothing = Scored(*(torch.empty(0, size, device=self.device) for size in self.sizes[:2]))
+            labels = torch.empty(0, dtype=torch.int64, device=self.device)
             for real in (True, False):  # torchmetrics cannot merge with a process that has seen no image
-                self.feed_scored(Scored(*(part.to(self.device) for part in nothing)), real)
+                self.feed_scored(nothing, real, labels)
         broken = self.scorer is not None and bool(self.not_finite.compute() > 0)
         scores: dict[str, float] = {}
         for name, metric in self.metrics.items():

@@ -6,6 +6,7 @@ torchmetrics shuffles with torch's global generator; here that is seeded for it,
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,13 +65,17 @@ class InceptionScore(image.InceptionScore):
 class FID(image.FrechetInceptionDistance):
     """Fréchet distance, squared, of Gaussians fitted to the features (arXiv:1706.08500); nan below 2 images.
 
+    Args:
+        num_features: F.
+        **options: torchmetrics'.
+
     Shapes:
         ``update(features, real)``: float [N, F]; computed in float64.
         ``compute()``: a scalar; 0 or more but for rounding.
     """
 
-    def __init__(self, num_features: int) -> None:
-        super().__init__(Precomputed(num_features))
+    def __init__(self, num_features: int, **options: Any) -> None:
+        super().__init__(Precomputed(num_features), **options)
 
     def update(self, features: Tensor, real: bool) -> None:
         """Adds features [N, F] of real images, or of fakes."""

@@ -8,10 +8,17 @@ from torchmetrics import Metric
 
 
 class Sizes(NamedTuple):
-    """Widths that a metric may ask for: of the scorer's features, F, and of its logits, K. 0 without a scorer."""
+    """What a metric may depend on.
+
+    Attributes:
+        num_features: the scorer's F; 0 without a scorer.
+        num_classes: K, how many classes the scorer tells apart; 0 without a scorer.
+        num_labels: how many classes of the data there are; 0 where images come without labels.
+    """
 
     num_features: int = 0
     num_classes: int = 0
+    num_labels: int = 0
 
 
 class MetricSpec(NamedTuple):
@@ -20,7 +27,9 @@ class MetricSpec(NamedTuple):
     `make(sizes)` returns a metric of torchmetrics that merges over processes:
 
     - `update(inputs, real)` takes the inputs of some images and whether these are real; where `of` is "fakes" it is
-      `update(inputs)`, and real images are never given. There may be no images, unless the inputs are pixels.
+      `update(inputs)`, and real images are never given. A metric that needs labels has them, int64 [N], as its last
+      argument: classes of real images, those that fakes were asked for. There may be no images, unless the inputs are
+      pixels.
     - `compute()` returns a scalar, or a tuple of as many as there are keys; nan where there were too few images.
 
     Attributes:
@@ -28,24 +37,36 @@ class MetricSpec(NamedTuple):
         inputs: `pixels`, float [N, C, H, W] in [-1, 1]; or the scorer's `features` [N, F] or `logits` [N, K], finite.
         make: makes an empty one.
         of: whether it compares `both` real and generated images, or looks at the `fakes` alone.
+        labels: `unused`; or `needed`, so that there is no score without them; or `scorer`, where they must also be
+            the scorer's classes, or at least as many.
     """
 
     keys: tuple[str, ...]
     inputs: Literal["pixels", "features", "logits"]
     make: Callable[[Sizes], Metric]
     of: Literal["both", "fakes"] = "both"
+    labels: Literal["unused", "needed", "scorer"] = "unused"
 
     @property
     def needs_scorer(self) -> bool:
         """Whether it looks through a scorer."""
         return self.inputs != "pixels"
 
-    def update(self, metric: Metric, inputs: Tensor, real: bool) -> None:
+    def is_computable(self, sizes: Sizes) -> bool:
+        """Return whether there are the scorer and the labels that it needs."""
+        if self.needs_scorer and not sizes.num_features:
+            return False
+        if self.labels == "scorer":
+            return 0 < sizes.num_labels == sizes.num_classes
+        return self.labels == "unused" or sizes.num_labels > 0
+
+    def update(self, metric: Metric, inputs: Tensor, real: bool, labels: Tensor | None) -> None:
         """Feed a metric that this one made."""
+        given = [inputs] if self.labels == "unused" else [inputs, labels]
         if self.of == "both":
-            metric.update(inputs, real)
+            metric.update(given[0], real, *given[1:])
         elif not real:
-            metric.update(inputs)
+            metric.update(*given)
 
     def compute(self, metric: Metric) -> tuple[float, ...]:
         """Return its scores, as many as there are keys."""

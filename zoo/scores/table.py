@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING, Literal
 
+from zoo.scores.class_accuracy import ClassAccuracy
 from zoo.scores.class_diversity import ClassDiversity
+from zoo.scores.class_fid import ClassFID
 from zoo.scores.density_coverage import DensityCoverage
 from zoo.scores.feature_scores import FID, KID, InceptionScore
 from zoo.scores.metric_spec import MetricSpec
@@ -20,6 +22,10 @@ SPECS: dict[str, MetricSpec] = {
     "kid": MetricSpec(("kid", "kid_std"), "features", lambda sizes: KID(sizes.num_features)),
     "precision_recall": MetricSpec(("precision", "recall"), "features", lambda _: PrecisionRecall()),
     "density_coverage": MetricSpec(("density", "coverage"), "features", lambda _: DensityCoverage()),
+    "class_accuracy": MetricSpec(
+        ("class_accuracy",), "logits", lambda _: ClassAccuracy(), "fakes", labels="scorer"),
+    "class_fid": MetricSpec(
+        ("class_fid",), "features", lambda sizes: ClassFID(sizes.num_features, sizes.num_labels), labels="needed"),
     "sliced_wasserstein": MetricSpec(("sliced_wasserstein",), "pixels", lambda _: SlicedWasserstein()),
 }
 # fmt: on
