@@ -38,6 +38,10 @@ EQUAL = {
     "WGAN": (zoo.WGAN, MLP | {"critic_steps": 2}),
     "WGANGP": (zoo.WGANGP, MLP | {"critic_steps": 2}),
     "DeLiGAN": (zoo.DeLiGAN, MLP),
+    "lazy penalty": (zoo.R3GAN, MLP | {"network": "mlp", "penalty_every": 2}),
+    "equilibrium": (zoo.BEGAN, MLP | {"network": "mlp", "k_rate": 0.1}),
+    "classes": (zoo.ACGAN, MLP | {"network": "mlp", "num_classes": 10}),
+    "average by images": (zoo.GAN, MLP | {"average": {"name": "images", "half_life": 50}}),
     "toy threshold": (zoo.GAN, THRESHOLD | {"schedule": "deligan_toy"}),
     "MNIST threshold": (zoo.DeLiGAN, THRESHOLD | {"schedule": "deligan_mnist"}),
 }
@@ -59,7 +63,9 @@ class Note(Callback):
         def noted(player, *args):
             paid = descend(player, *args)
             parameters = trainer.optimizers[player].param_groups[0]["params"]
-            self.moves.append((player, [parameter.grad.clone() for parameter in parameters]))
+            self.moves.append(
+                (player, [torch.zeros_like(one) if one.grad is None else one.grad.clone() for one in parameters])
+            )
             return paid
 
         model.descend = noted
@@ -177,6 +183,9 @@ def test_two_processes_are_one_with_twice_the_batch(ranks, monkeypatch, case):
                 assert torch.allclose(one, other, rtol=0, atol=1e-10)
         for name, weight in whole["weights"].items():
             assert torch.allclose(seen["weights"][name], weight, rtol=0, atol=1e-9), name
+        assert whole["buffers"].keys() == seen["buffers"].keys()
+        for name, buffer in whole["buffers"].items():
+            assert torch.allclose(seen["buffers"][name], buffer, rtol=0, atol=1e-9), name
     moved = {player for player, _ in whole["moves"]}
     assert moved == {0, 1}
     images = [torch.stack([seen["images"][step] for seen in ranks[case]], 1).flatten(0, 1) for step in range(STEPS)]

@@ -27,6 +27,8 @@ MLP = {"generator_options": {"hidden": [8]}, "critic_options": {"hidden": [8]}, 
 FAST = {"name": "adam", "lr": 0.02, "betas": [0.5, 0.9]}
 RATES = {"critic_optimizer": FAST, "generator_optimizer": FAST}
 MOMENTUM = {"name": "sgd", "lr": 0.01, "momentum": 0.9}
+ADA = {"name": "ada", "p": 0.3, "every": 3, "images": 500}
+SPECTRAL = {"critic_steps": 2, "generator_options": {"width": 4}, "critic_options": {"width": 4}, "latent_dim": 3}
 CONV = {"network": "keras_conv", "latent_dim": 3, "critic_options": {"norm": "batch", "dropout": 0.25}}
 
 
@@ -105,6 +107,13 @@ CASES = {
     ),
     "validation after each epoch": (zoo.GAN, MLP, {}, {"limit_val_batches": 1.0, "num_sanity_val_steps": 1}),
     "bfloat16": (zoo.WGANGP, MLP | {"critic_steps": 1}, {}, {"precision": "bf16-mixed"}),
+    "lazy penalty": (zoo.R3GAN, MLP | {"network": "mlp", "penalty_every": 3}, {"batch_size": 100}, {}),
+    "equilibrium": (zoo.BEGAN, MLP | {"network": "mlp", "k_rate": 0.1}, {}, {}),
+    "classes": (zoo.ACGAN, MLP | {"network": "mlp", "num_classes": 10}, {}, {}),
+    "codes": (zoo.InfoGAN, MLP | {"network": "mlp", "latent_dim": 16}, {}, {}),
+    "spectral norm": (zoo.SNGAN, SPECTRAL, {"batch_size": 6}, {"limit_train_batches": 6}),
+    "adaptive augmentation": (zoo.GAN, MLP | {"augmentation": ADA}, {"batch_size": 20}, {"limit_train_batches": 6}),
+    "average by images": (zoo.GAN, MLP | {"average": {"name": "images", "half_life": 900, "ramp_up": 0.5}}, {}, {}),
     "workers": (zoo.GAN, MLP, {"num_workers": 2, "flip": True}, {}),
     "workers and validation": (
         zoo.GAN,

@@ -45,14 +45,14 @@ class ACGAN(GAN):
         loss: Tensor = 2 * losses.logistic_critic(self.critic.score(on_real), self.critic.score(on_fake))
         classified = self.classifier(on_real)
         self.observe(class_accuracy=(classified.argmax(1) == real.classes).to(classified.dtype).mean())
-        loss = loss + self.hparams.class_weight * cross_entropy(classified, real.classes)
+        wrong = cross_entropy(classified, real.classes)
         if self.hparams.classify_fakes:
-            weighted: Tensor = self.hparams.class_weight * cross_entropy(self.classifier(on_fake), fake.classes)
-        return loss + weighted
+            wrong = wrong + cross_entropy(self.classifier(on_fake), fake.classes)
+        return loss + self.hparams.class_weight * wrong  # type: ignore[no-any-return]
 
     def generator_loss(self, real: Batch, fake: Batch) -> Tensor:
         """Compute -log D(G(z, c)) and the cross entropy."""
         (on_fake,) = self.critic_features(fake)
         loss: Tensor = losses.logistic_generator(self.critic.score(on_fake))
-        weighted: Tensor = self.hparams.class_weight * cross_entropy(self.classifier(on_fake), fake.classes)
-        return loss + weighted
+        wrong = cross_entropy(self.classifier(on_fake), fake.classes)
+        return loss + self.hparams.class_weight * wrong  # type: ignore[no-any-return]

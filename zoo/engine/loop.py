@@ -135,7 +135,7 @@ def regularise(model: "AdversarialModule", player: int, real: Batch, lazy: Seque
         return torch.stack([each.every * values[each.name] for each in lazy]).sum()
 
     with model.toggled_optimizer(optimizer):
-        model.descend(player, (term(part) for part in microbatches(model, real)), counted=False)
+        model.descend(player, (term(part) for part in microbatches(model, real)), False)
 
 
 def with_regularisers(model: "AdversarialModule", player: int, loss: Tensor, real: Batch) -> Tensor:

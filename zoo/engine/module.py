@@ -11,6 +11,7 @@ from torch import Tensor
 
 from zoo.engine import evaluation, loop
 from zoo.engine.average import AVERAGES, MovingAverage
+from zoo.engine.building import build
 from zoo.engine.checkpoints import hooks
 from zoo.engine.compiled import Graphs
 from zoo.engine.observations import Observations
@@ -130,8 +131,9 @@ class AdversarialModule(Players, Paper, LightningModule):
 
     def new_average(self) -> MovingAverage[Sampler]:
         """Return an average that begins now, as the option `average` says."""
-        options = dict(self.average_options or {"name": "steps"})
-        return AVERAGES[options.pop("name")](self.sampler, **options)
+        options = self.average_options or {"name": "steps"}
+        rest = {key: value for key, value in options.items() if key != "name"}
+        return build(AVERAGES[options["name"]], self.sampler, options=rest)
 
     def average(self, decay: float) -> None:
         """From now on, `sample` uses the moving average of the sampler; an average that exists goes on."""

@@ -4,13 +4,7 @@ A generator maps latents [N, D] to images [N, C, H, W] in [-1, 1]; a critic maps
 (latent_dim and) image_shape and plain options, for any image shape that their paper's geometry can make.
 """
 
-import inspect
-import warnings
-from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
-
-from torch import nn
-
+from zoo.engine.building import build, build_named
 from zoo.networks import began, dcgan, deligan_conv, infogan, keras_conv, matlab_conv, mlp, resnet, small_conv, toy
 from zoo.networks.pair import Pair, Tiny
 from zoo.networks.traits import count_parameters, is_random, mixes_samples
@@ -30,37 +24,5 @@ NETWORKS: dict[str, Pair] = {
     "toy_moe": toy.MOE,
     "toy_ensemble": toy.ENSEMBLE,
 }
-
-Module = TypeVar("Module", bound=nn.Module)
-
-
-def build(cls: type[Module], *arguments: Any, options: dict[str, Any]) -> Module:
-    """Builds a module; an option it does not have is a ValueError that names those it has."""
-    names = list(inspect.signature(cls).parameters)[len(arguments) :]
-    for option in options:
-        if option not in names:
-            raise ValueError(f"{cls.__name__} has no option {option!r}; it takes: {', '.join(names) or 'none'}")
-    hints = get_type_hints(cls.__init__)
-    for option, value in options.items():
-        if get_origin(hints[option]) is Literal and value not in get_args(hints[option]):
-            raise ValueError(f"{cls.__name__}: {option} must be one of {get_args(hints[option])}, got {value!r}")
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # which is an error below
-            module = cls(*arguments, **options)
-    except (TypeError, IndexError, RuntimeError) as error:
-        raise ValueError(f"{cls.__name__} cannot be built with {options}: {str(error).splitlines()[0]}") from error
-    if any(not weight.numel() for weight in module.parameters()):
-        raise ValueError(f"{cls.__name__}: a layer has no weights with {options}: widths must be at least 1")
-    return module
-
-
-def build_named(table: Mapping[str, type[Module]], options: dict[str, Any] | None) -> Module | None:
-    """Build what the `name` in options is in a table, with the other options; None for None."""
-    if options is None:
-        return None
-    rest = {key: value for key, value in options.items() if key != "name"}
-    return build(table[options["name"]], options=rest)
-
 
 __all__ = ["NETWORKS", "Pair", "Tiny", "build", "build_named", "count_parameters", "is_random", "mixes_samples"]

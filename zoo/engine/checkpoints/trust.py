@@ -150,9 +150,10 @@ def check_weights(weights: Mapping[str, Any], model: "AdversarialModule", name: 
             check_alike_tensor(weights[key], value, f"{name}: {key}")
         else:
             check_alike(weights[key], value, f"{name}: {key}")
-    extra = weights.get("averaged._extra_state", {"decay": 0.0, "updates": 0})
-    if not 0 <= extra["decay"] < 1 or extra["updates"] < 0:
-        raise CheckpointError(f"{name}: averaged has decay {extra['decay']} and {extra['updates']} updates")
+    extra = weights.get("averaged._extra_state", {})  # plain numbers, as was looked at above
+    if any(value < 0 for value in extra.values()) or not extra.get("decay", 0.0) < 1:
+        held = " and ".join(f"{key} {value}" for key, value in extra.items())
+        raise CheckpointError(f"{name}: averaged has {held}")
 
 
 def take_only_what_is_trusted(saved: dict[str, Any], model: "AdversarialModule", trainer: Trainer) -> None:
