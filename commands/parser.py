@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from types import ModuleType
-from typing import NoReturn, get_type_hints
+from typing import Any, NoReturn, get_type_hints
 
 import lightning.pytorch.callbacks
 from lightning.pytorch.cli import LightningArgumentParser
@@ -14,6 +14,7 @@ import datamodules
 import zoo
 from commands import catalogue
 from commands.messages import fail, meant, nearest, with_suggestion
+from commands.moved import translated
 from zoo.engine.optimizers import OptimizerConfig
 
 IRRELEVANT = re.compile(r"^Expected a (<class 'NoneType'>|path)|^Does not validate against any")
@@ -34,6 +35,10 @@ class Parser(LightningArgumentParser):
     """A parser whose errors are one line."""
 
     advice = "see ganzoo fit --help"
+
+    def _load_config_parser_mode(self, content: str, *args: Any, **kwargs: Any) -> Any:
+        """Read a file's text as jsonargparse does, after options' old names."""
+        return super()._load_config_parser_mode(translated(content), *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Print what is wrong and end with status 2."""

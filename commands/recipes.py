@@ -13,6 +13,7 @@ import yaml
 
 from commands import catalogue, messages
 from commands.catalogue import FOLDER, names
+from commands.moved import translated_word
 
 # Options that the parser must see before all others, in this order.
 LEADERS = {"--config": 1, "-c": 1, "--model": 2, "--data": 2}
@@ -67,7 +68,7 @@ def recipes_to_paths(words: Sequence[str], folder: Path = FOLDER) -> list[str]:
             raise ValueError(f"{word} has one dash: did you mean --config?")
         elif attached:
             word = f"--config={check(find(word[attached.end() :], folder))}"
-        made.append(word)
+        made.append(translated_word(word))
     return made
 
 

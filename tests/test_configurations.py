@@ -1,5 +1,7 @@
 """Two configurations, and words beside them."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,15 @@ def test_arguments_before_their_class_are_refused(tiny, tmp_path, monkeypatch, c
         assert status == 2
         assert "part.yaml" in line
         assert "first" in line
+
+
+def test_options_old_names_mean_the_new_ones_in_files_and_words(tmp_path):
+    """The configuration of a run that was made before they moved goes on."""
+    old = tmp_path / "old.yaml"
+    old.write_text((ROOT / "configs" / "quickstart.yaml").read_text() + "component_grid: {num_images: 7}\n")
+    for words in (["--config", str(old)], ["--config", "quickstart", "--component_grid.num_images=7"]):
+        done = subprocess.run(
+            [sys.executable, "cli.py", "fit", *words, "--print_config"], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert yaml.safe_load(done.stdout)["label_grid"]["num_images"] == 7
