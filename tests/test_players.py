@@ -131,6 +131,7 @@ def test_labels_go_with_their_images_through_a_joint_pass():
     turned = model.critic_outputs(Batch(real.images, real.labels.flip(0)), fake)
     assert not torch.allclose(turned[0], joint[0])
     torch.testing.assert_close(turned[1], joint[1])
+    torch.testing.assert_close(model.critic_given(real)(real.images), joint[0])
 
 
 def test_batches_and_latents_are_cut_with_their_labels():
