@@ -57,6 +57,11 @@ class InfoGAN(GAN):
             critic_optimizer=critic_optimizer,
             **kwargs,
         )
+        if not all(0 <= weight < float("inf") for weight in (info_weight, continuous_weight)) or hidden < 1:
+            raise ValueError(
+                "info_weight and continuous_weight must be finite and at least 0, hidden at least 1: "
+                f"got {info_weight}, {continuous_weight} and {hidden}"
+            )
         if not isinstance(self.prior, Codes):
             raise ValueError(f"InfoGAN needs prior codes: {prior} has none to be found again")
         outputs = self.prior.categories + self.prior.continuous

@@ -1,5 +1,6 @@
 """LSGAN: Mao et al., Least Squares Generative Adversarial Networks, arXiv:1611.04076."""
 
+from math import isfinite
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -38,6 +39,8 @@ class LSGAN(GAN):
         **kwargs: Any,
     ) -> None:
         super().__init__(generator_optimizer=generator_optimizer, critic_optimizer=critic_optimizer, **kwargs)
+        if not all(map(isfinite, (a, b, c))):
+            raise ValueError(f"a, b and c must be finite, got {a}, {b}, {c}")
         if a == b:
             raise ValueError(f"a and b must differ, else the critic is not asked to tell anything apart: {a}, {b}")
 
