@@ -64,3 +64,13 @@ def test_the_command_trains_there(compile_, run):
     rows = list(csv.DictReader((folder / "metrics.csv").open()))
     assert any(row.get("train/critic_loss") for row in rows)
     assert (folder / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_runs_after_the_first_take_its_features_of_real_images(run):
+    """They are read to the CPU; the model is not there."""
+    first, second = (run("fit", "--trainer.accelerator=gpu") for _ in range(2))
+    values = [[row["val/fid"] for row in csv.DictReader((each / "metrics.csv").open())] for each in (first, second)]
+    scores = [[float(value) for value in run_values if value] for run_values in values]
+    assert len(scores[0]) == 2
+    assert scores[0] == pytest.approx(scores[1], rel=1e-2)
+    run("test", "--trainer.accelerator=gpu", f"--ckpt_path={second}")

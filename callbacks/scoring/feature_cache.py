@@ -39,7 +39,7 @@ class FeatureCache:
         self.files: dict[str, FeatureFile] = {}
 
     def scored(self, trainer: Trainer, split: str, batch: Any, batch_idx: int, images: Tensor) -> Scored:
-        """Return the features and logits of real images.
+        """Return the features and logits of real images, on the model's device.
 
         Args:
             trainer: evaluates a model.
@@ -48,13 +48,14 @@ class FeatureCache:
             batch_idx: see there.
             images: [N, C, H, W] in [-1, 1]: those of the batch that are scored, or as many of REFERENCE for them.
         """
+        device = trainer.lightning_module.device
         file = self.file(trainer, split, len(images_of(batch))) if isinstance(batch, Scaled) else None
         scored = file.get(batch_idx, len(images)) if file else None
         if scored is None:
-            scored = self.scorer(images.to(trainer.lightning_module.device))
+            scored = self.scorer(images.to(device))
             if file:
                 file.add(batch_idx, scored)
-        return scored
+        return Scored(*(part.to(device) for part in scored))  # a file is read to the CPU
 
     def file(self, trainer: Trainer, split: str, batch_size: int) -> "FeatureFile | None":
         """Return the file of a split, read at the first batch; None for a split that the data module does not have."""
