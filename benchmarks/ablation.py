@@ -1,4 +1,4 @@
-"""What each technique of the bare loop gains: the loop against itself without it, in turns, as JSON lines.
+"""Measure what each technique of the bare loop gains: the loop against itself without it, in turns, as JSON lines.
 
     python -m benchmarks.ablation
     python -m benchmarks.ablation --recipe wgan_gp_mnist --rounds 7

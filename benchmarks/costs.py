@@ -1,4 +1,4 @@
-"""What a run costs beside its steps, as JSON lines.
+"""Measure what a run costs beside its steps, as JSON lines.
 
     python -m benchmarks.costs memory --recipe gan_mlp_mnist
     python -m benchmarks.costs start

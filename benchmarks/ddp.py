@@ -1,4 +1,4 @@
-"""What DistributedDataParallel and its search for unused parameters cost, against reducing a player's own gradients.
+"""Measure DistributedDataParallel and its search for unused parameters against reducing a player's own gradients.
 
     python -m benchmarks.ddp
 

@@ -53,7 +53,7 @@ def in_a_file(data: ImageDataModule, folder: Path) -> StoredImages:
 
 
 def forgotten(epoch: Epoch, stored: StoredImages) -> Epoch:
-    """The same epoch, of a file that is not in memory when it begins."""
+    """Return an epoch that begins with no part of the stored file in memory."""
 
     def begin() -> Iterator[Tensor]:
         stored.advise("MADV_DONTNEED", 0, stored.nbytes)

@@ -68,12 +68,12 @@ def textbook_critic_loss(model: GAN, critic: nn.Module, real: Tensor, fake: Tens
 
 
 def as_in_tutorials(network: nn.Module) -> nn.Module:
-    """The same network without the layers that are ours for speed, in torch's usual memory format."""
+    """Replace the layers that are ours for speed, and return the network in torch's usual memory format."""
     return torchs_relu(doubled_before(network)).to(memory_format=torch.contiguous_format)
 
 
 def doubled_before(network: nn.Module) -> nn.Module:
-    """The same network, with its large image made before each 4x4 convolution."""
+    """Replace convolutions that double the image by doubling and a 4x4 convolution; return the network."""
     for name, part in network.named_children():
         if isinstance(part, DoubledConv2d):
             convolution = nn.Conv2d(part.in_channels, part.out_channels, 4)
@@ -85,7 +85,7 @@ def doubled_before(network: nn.Module) -> nn.Module:
 
 
 def torchs_relu(network: nn.Module) -> nn.Module:
-    """The same network, with torch's own leaky ReLU."""
+    """Replace our leaky ReLUs by torch's own; return the network."""
     for name, part in network.named_children():
         if isinstance(part, LeakyReLU):
             setattr(network, name, nn.LeakyReLU(part.negative_slope, inplace=True))
@@ -95,7 +95,7 @@ def torchs_relu(network: nn.Module) -> nn.Module:
 
 
 class Bare:
-    """The same semantics with nothing around it: fused optimizers, no graph that nobody needs, losses left alone.
+    """Train as the zoo's loop does, with nothing around it: fused optimizers, no needless graph, nothing logged.
 
     Each method is a technique; benchmarks/ablation.py takes them away one by one.
 
@@ -129,7 +129,7 @@ class Bare:
             yield
 
     def latents(self, n: int) -> Tensor:
-        """Of a Gaussian prior, [n, D]."""
+        """Draw latents of a Gaussian prior, [n, D]."""
         return torch.randn(n, self.model.latent_dim, device=self.model.device)
 
     def fake(self, n: int) -> Tensor:

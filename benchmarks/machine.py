@@ -1,4 +1,4 @@
-"""What this CPU does by itself, which no loop can better, as JSON lines.
+"""Measure what this CPU does by itself, which no loop can better, as JSON lines.
 
     python -m benchmarks.machine
 
@@ -26,7 +26,7 @@ BATCH, INPUTS, OUTPUTS = 32, 1024, 784
 
 
 def seconds(calls: Mapping[str, Callable[[], object]], rounds: int, times: int) -> dict[str, float]:
-    """Of each call, in turns."""
+    """Return the median seconds of each call, made in turns."""
     spent: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds + 1):
         for name, call in calls.items():

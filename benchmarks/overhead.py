@@ -1,4 +1,4 @@
-"""What it gains to keep Lightning from needless work: `ganzoo fit` with and without, in turns, as JSON lines.
+"""Measure `ganzoo fit` with and without what keeps Lightning from needless work, in turns, as JSON lines.
 
     python -m benchmarks.overhead
     python -m benchmarks.overhead --recipe gan_toy --rounds 15
