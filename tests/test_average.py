@@ -7,7 +7,7 @@ from torch import nn
 import zoo
 from callbacks import GeneratorEMA
 from helpers.runs import digits, fit
-from zoo.engine.average import MovingAverage
+from zoo.engine.average import HalfLifeAverage, MovingAverage
 
 MLP = {"generator_options": {"hidden": [8]}, "critic_options": {"hidden": [8]}, "latent_dim": 3}
 FAST = {"name": "adam", "lr": 0.02, "betas": [0.5, 0.9]}
@@ -34,6 +34,23 @@ def test_the_average_is_the_recursion_with_its_rising_decay():
         assert average.module.weight.item() == pytest.approx(expected, rel=1e-6)
         assert average.module.running_mean.item() == pytest.approx(expected - 1, rel=1e-5)
         assert average.module.num_batches_tracked == 2 * (n + 1)
+
+
+@pytest.mark.parametrize(("half_life", "ramp_up"), [(8, None), (8, 0.5), (1000, 0.25)])
+def test_a_half_life_is_told_in_images(half_life, ramp_up):
+    module, (images, batch) = nn.Linear(1, 1, bias=False), (0, 4)
+    nn.init.constant_(module.weight, 1.0)
+    average, expected = HalfLifeAverage(module, half_life, ramp_up), 1.0
+    for value in (3.0, -2.0, 5.0, 7.0, 0.5, 4.0):
+        nn.init.constant_(module.weight, value)
+        average.update(module, batch)
+        memory = half_life if ramp_up is None else min(half_life, ramp_up * images)
+        kept = 0.5 ** (batch / memory) if memory else 0.0
+        expected, images = kept * expected + (1 - kept) * value, images + batch
+        assert average.module.weight.item() == pytest.approx(expected, rel=1e-6)
+    again = HalfLifeAverage(module, half_life, ramp_up)
+    again.load_state_dict(average.state_dict())
+    assert (again.images, again.updates) == (24, 6)
 
 
 def test_decay_zero_is_the_module_itself():

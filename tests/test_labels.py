@@ -130,8 +130,24 @@ def test_predict_takes_labels_with_numbers_and_from_the_model_s_options(tmp_path
     model.sampling = {"labels": [2, 0]}
     in_turn = torch.cat(trainer(tmp_path).predict(model, DataLoader(numbers, batch_size=3)))
     torch.testing.assert_close(given, in_turn, rtol=1e-5, atol=1e-6)
-    with pytest.raises(ValueError, match=r"labels are in 0 .. 2"):
-        build(zoo.ACGAN, sampling={"labels": [7]})
+    model.sampling = {"labels": 1}
+    (ones,) = trainer(tmp_path).predict(model, DataLoader(numbers, batch_size=5))
+    torch.testing.assert_close(ones, model.eval().numbered(numbers, torch.ones(5, dtype=torch.int64)))
+    for wrong, told in ([7], r"labels are in 0 .. 2"), ([], "one or more whole numbers"), (9, r"labels are in 0 .. 2"):
+        with pytest.raises(ValueError, match=told):
+            build(zoo.ACGAN, sampling={"labels": wrong})
+
+
+@conditional
+def test_labels_beyond_the_model_s_classes_are_one_clear_line(cls, tmp_path):
+    model = build(cls)
+    images = torch.rand(10, *model.image_shape) - 0.5
+    data = DataLoader(TensorDataset(images, torch.arange(10) % 5), batch_size=10)
+    told = r"labels must be in 0 .. 2 for a model with num_classes=3, the first batch has 0 .. 4"
+    with pytest.raises(BatchError, match=told):
+        fit(tmp_path, model, data=data)
+    with pytest.raises(BatchError, match=told):
+        trainer(tmp_path, limit_val_batches=1).validate(model, data, verbose=False)
 
 
 @pytest.mark.parametrize("cls", [zoo.ACGAN, zoo.DeLiGAN], ids=lambda cls: cls.__name__)

@@ -107,6 +107,36 @@ def test_began_s_k_follows_the_balance_and_stays_in_the_unit_interval(gamma, on_
     assert "k" in model.state_dict()
 
 
+@pytest.mark.parametrize("every", [1, 50])
+def test_began_s_k_stays_where_a_player_rests_whatever_is_logged(every, tmp_path):
+    class Told(zoo.BEGAN):
+        def current_generator_loss(self, real, move):
+            return 9.0 if self.global_step == 2 else 0.0  # the generator moves in the third round alone
+
+    model = build(Told, schedule="deligan_mnist", reuse_critic_noise=False, k_rate=0.1)
+    ks = []
+    adapt = model.adapt
+    model.adapt = lambda: (adapt(), ks.append(model.k.item()))
+    fit(tmp_path, model, steps=4, log_every_n_steps=every)
+    assert ks[0] == ks[1] == ks[2] == ks[3] == 0.0, "no round in which both moved"
+
+
+def test_a_head_needs_a_critic_whose_output_follows_from_its_features():
+    for cls in (zoo.ACGAN, zoo.InfoGAN):
+        with pytest.raises(ValueError, match=r"needs a critic whose output follows|no option"):
+            zoo.__dict__[cls.__name__](network="began", image_shape=(1, 12, 12), latent_dim=16, num_classes=3)
+
+
+def test_infogan_s_generator_is_told_how_well_its_codes_are_found():
+    model = build(zoo.InfoGAN).eval()
+    fake = model.generate(model.prior(4))
+    whole = model.generator_loss(fake, fake)
+    model.information = lambda features, fake: torch.tensor(100.0)
+    (on_fake,) = model.critic_outputs(fake)
+    torch.testing.assert_close(model.generator_loss(fake, fake), softplus(-on_fake).mean() + 100)
+    assert whole < 50
+
+
 def test_r3gan_s_penalty_is_half_of_gamma_times_both_gradients():
     model = build(zoo.R3GAN, gamma=3.0)
     real, fake = (Batch(torch.rand(4, *model.image_shape)) for _ in range(2))

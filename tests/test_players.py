@@ -63,9 +63,9 @@ def test_an_augmentation_is_told_of_real_images_in_the_critic_s_updates_alone():
     model = build(zoo.GAN)
     model.augment = Twice()
     real, fake = Batch(images(3)), Batch(images(5))
-    model.player = GENERATOR
+    model.observations.player = GENERATOR
     model.critic_outputs(real, fake)
-    model.player = CRITIC
+    model.observations.player = CRITIC
     model.critic_outputs(fake)
     assert model.augment.seen == []
     model.critic_outputs(real, fake)

@@ -128,6 +128,16 @@ def test_a_model_makes_its_copy_anew_only_when_its_weights_move():
     assert not any(key.startswith("standing") for key in model.state_dict())
 
 
+def test_an_option_of_one_call_replaces_the_model_s_for_that_call():
+    model = build(zoo.GAN, **CONV, sampling={"standing_statistics": 3, "truncation": 0.2})
+    plain = build(zoo.GAN, **CONV)
+    plain.load_state_dict(model.state_dict())
+    assert torch.equal(model.sample(4, seeded(), standing_statistics=None, truncation=None), plain.sample(4, seeded()))
+    one = plain.sample(4, seeded(), standing_statistics=3, truncation=0.2)
+    assert torch.equal(one, model.sample(4, seeded()))
+    assert not torch.equal(one, plain.sample(4, seeded(), truncation=0.2))
+
+
 def test_turns_are_even_as_far_as_they_go():
     cpu = torch.device("cpu")
     assert turns(7, 3, cpu, spread=False).tolist() == [0, 1, 2, 0, 1, 2, 0]

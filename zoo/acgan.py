@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 from zoo import losses
 from zoo.engine.batch import Batch
 from zoo.gan import GAN
+from zoo.networks.critic import require_features
 
 
 class ACGAN(GAN):
@@ -32,6 +33,7 @@ class ACGAN(GAN):
         super().__init__(network=network, **kwargs)
         if not 0 <= class_weight < float("inf"):
             raise ValueError(f"class_weight must be finite and at least 0, got {class_weight}")
+        require_features(self.critic, "ACGAN")
         self.classifier = nn.Linear(self.critic.num_features, self.num_classes or 0)
 
     @property

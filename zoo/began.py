@@ -75,9 +75,10 @@ class BEGAN(GAN):
 
         Observe k and the measure of convergence (Section 3.4.1).
         """
-        if not {"error_real", "generator_loss"} <= self.observed.keys():
+        now = self.observations.of_this_step()
+        if not {"error_real", "generator_loss"} <= now.keys():
             return  # a schedule let one of the players rest
-        errors = torch.stack([self.observed["error_real"], self.observed["generator_loss"]])
+        errors = torch.stack([now["error_real"], now["generator_loss"]])
         on_real, on_fake = self.mean_over_ranks(errors)
         gamma, rate = self.hparams.gamma, self.hparams.k_rate
         self.k.copy_(reconstruction.began_next_k(self.k, on_real, on_fake, gamma=gamma, rate=rate))

@@ -122,7 +122,8 @@ class GAN(AdversarialModule):
             player.to(memory_format=torch.channels_last)  # convolutions, and what they feed, follow their weights
         self.critic_mixes_samples = mixes_samples(self.critic)
         check_sampling(self.sampling, self)
-        self.new_average()  # refuses what is no average, before hours of training
+        if average:
+            self.new_average()  # refuses what is no average, before hours of training
         self.look_once()
 
     # -- what a paper may change --

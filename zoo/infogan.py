@@ -9,6 +9,7 @@ from zoo import losses
 from zoo.engine.batch import Batch
 from zoo.engine.optimizers import OptimizerConfig
 from zoo.gan import GAN
+from zoo.networks.critic import require_features
 from zoo.penalties import gaussian_nll
 from zoo.priors import Codes
 
@@ -36,6 +37,7 @@ class InfoGAN(GAN):
     """
 
     paper: ClassVar[str] = "arXiv:1606.03657"
+    prior: Codes
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class InfoGAN(GAN):
             )
         if not isinstance(self.prior, Codes):
             raise ValueError(f"InfoGAN needs prior codes: {prior} has none to be found again")
+        require_features(self.critic, "InfoGAN")
         outputs = self.prior.categories + self.prior.continuous
         self.q = nn.Sequential(
             nn.Linear(self.critic.num_features, hidden),
@@ -90,7 +93,6 @@ class InfoGAN(GAN):
 
     def information(self, features: Tensor, fake: Batch) -> Tensor:
         """Compute minus the bound on the mutual information of codes and image, but for the codes' own entropy."""
-        assert isinstance(self.prior, Codes)
         assert fake.latents is not None
         category, means = self.q(features).split([self.prior.categories, self.prior.continuous], dim=1)
         found = cross_entropy(category, fake.classes)

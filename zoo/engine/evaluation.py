@@ -12,7 +12,16 @@ from torch import Tensor
 
 from zoo.engine.batch import Latents
 from zoo.engine.errors import BatchError
-from zoo.engine.inputs import Scaled, check_images, check_latents, check_range, images_of, labels_of, prediction_of
+from zoo.engine.inputs import (
+    Scaled,
+    check_images,
+    check_labels,
+    check_latents,
+    check_range,
+    images_of,
+    labels_of,
+    prediction_of,
+)
 from zoo.engine.randomness import run_seed
 from zoo.engine.sampler import evaluating
 
@@ -30,7 +39,7 @@ def forward(model: "AdversarialModule", latents: Tensor, labels: Tensor | None =
     if model.generator_takes_labels and labels is None:
         raise BatchError("this generator takes labels, int64 [N]: model(latents, labels)")
     with evaluating(sampler.generator):
-        return sampler.generate(Latents(latents, labels), **options_of(model)).float()
+        return sampler.generate(Latents(latents, labels), **of_each(model.sampling)).float()
 
 
 @torch.no_grad()
@@ -44,7 +53,7 @@ def sample(
         n: how many.
         generator: of random numbers; torch's own without it. The network's own noise is drawn from it too.
         labels: what each image is to be, n whole numbers or one for all; drawn by the prior without them.
-        **how: what replaces the model's `sampling` options, such as truncation.
+        **how: what replaces the model's `sampling` options, such as truncation; None switches one off.
 
     Raises:
         TypeError: n is no number; latents are for the model itself.
@@ -54,9 +63,11 @@ def sample(
         found = n if isinstance(n, int | np.integer) else f"a {type(n).__name__}"
         raise TypeError(f"sample takes how many images to make, got {found}; of latents: model(latents)")
     check_sampling(how, model)
-    sampler = model.trained_sampler
+    options = model.sampling | how
+    sampler = model.standing.of(model.averaged_sampler, options)
     with evaluating(sampler):
-        return sampler(int(n), generator, checked_labels(labels, int(n), model), **options_of(model) | how).float()  # type: ignore[no-any-return]
+        images: Tensor = sampler(int(n), generator, checked_labels(labels, int(n), model), **of_each(options))
+    return images.float()
 
 
 @torch.no_grad()
@@ -67,10 +78,11 @@ def numbered(model: "AdversarialModule", numbers: Tensor, labels: Tensor | None 
     """
     sampler, wanted = model.trained_sampler, model.sampling.get("labels")
     if labels is None and wanted is not None:
-        labels = torch.as_tensor(wanted, device=numbers.device)[numbers % len(wanted)]
+        turns = torch.as_tensor(wanted, device=numbers.device).flatten()
+        labels = turns[numbers % len(turns)]
     labels = checked_labels(labels, len(numbers), model)
     with evaluating(sampler):
-        return sampler.numbered(numbers, run_seed(), labels, **options_of(model)).float()
+        return sampler.numbered(numbers, run_seed(), labels, **of_each(model.sampling)).float()
 
 
 def checked_labels(labels: Any, n: int, model: "AdversarialModule") -> Tensor | None:
@@ -101,16 +113,19 @@ def check_sampling(options: dict[str, Any], model: "AdversarialModule") -> None:
             raise ValueError(f"sampling has no option {name!r}; it takes: {', '.join(sorted(known))}")
         if name == "truncation" and value is not None and name not in model.sampler.of_generator:
             model.prior.truncate(torch.zeros(0), value)
-        if name == "standing_statistics" and not (isinstance(value, int) and value >= 0):
+        if name == "standing_statistics" and value is not None and not (isinstance(value, int) and value >= 0):
             raise ValueError(f"sampling: standing_statistics is how many batches, 0 or more; got {value!r}")
         if name == "labels" and value is not None:
-            checked_labels(value, len(value), model)
+            wanted = torch.as_tensor(value).flatten()
+            if not len(wanted):
+                raise ValueError("sampling: labels are one or more whole numbers; got none")
+            checked_labels(wanted, len(wanted), model)
 
 
-def options_of(model: "AdversarialModule") -> dict[str, Any]:
-    """Return what of the model's sampling options each sample is made with."""
-    each = {name: value for name, value in model.sampling.items() if name not in ("labels", "standing_statistics")}
-    return {name: value for name, value in each.items() if value is not None}
+def of_each(sampling: dict[str, Any]) -> dict[str, Any]:
+    """Return what of sampling's options each sample is made with."""
+    whole = "labels", "standing_statistics"
+    return {name: value for name, value in sampling.items() if name not in whole and value is not None}
 
 
 def numbers_of(model: "AdversarialModule", batch_idx: int, count: int) -> Tensor:
@@ -133,6 +148,7 @@ def evaluation_step(model: "AdversarialModule", batch: Any, batch_idx: int, data
     check_images(real, model.image_shape, model.dtype)  # type: ignore[arg-type]
     if batch_idx == 0 and not isinstance(batch, Scaled):
         check_range(real)
+        check_labels(batch, model)
     labels = labels_of(batch, model) if model.is_conditional else None
     fake = model.numbered(numbers_of(model, batch_idx, len(real)), labels)
     gap = model.critic_on(real, labels).mean() - model.critic_on(fake.to(real.dtype), labels).mean()
@@ -144,9 +160,7 @@ def evaluation_step(model: "AdversarialModule", batch: Any, batch_idx: int, data
 
 
 def predict_step(model: "AdversarialModule", batch: Any, batch_idx: int) -> Tensor:
-    """Return images [N, C, H, W] in [-1, 1] of latents [N, D], or of the samples with the numbers [N]; or of either
-    with labels [N].
-    """  # noqa: D205
+    """Return images [N, C, H, W] in [-1, 1] of latents [N, D] or of numbers of samples [N], either with labels [N]."""
     given, labels = prediction_of(batch, model.prior.dim)
     if not given.is_floating_point():
         return model.numbered(given, labels)

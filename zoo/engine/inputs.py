@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from zoo.engine.batch import Batch
 from zoo.engine.errors import BatchError
 
 if TYPE_CHECKING:
@@ -29,6 +30,27 @@ class Scaled(NamedTuple):
 FURTHEST = 2.0
 #: Numbers of which some are below 0 unless all images are bright.
 ENOUGH = 64
+
+
+def critic_batches(model: "AdversarialModule", batch: Any) -> Sequence[Batch]:
+    """Return a checked batch, cut into one equal part for each critic update. Raises BatchError."""
+    images, portions = images_of(batch), model.critic_steps * model.accumulate
+    if not images.is_floating_point() or not len(images) or len(images) % portions:
+        raise BatchError(
+            f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={model.critic_steps} x "
+            f"accumulate={model.accumulate} of them; got {len(images)} of dtype {images.dtype}"
+            + ("" if images.is_floating_point() else ": give images / 127.5 - 1 of bytes")
+        )
+    check_images(images, model.image_shape, model.dtype)  # type: ignore[arg-type]
+    if model.is_first_batch:
+        model.is_first_batch, model.is_scaled = False, isinstance(batch, Scaled)
+        if not model.is_scaled:
+            check_range(images)
+            check_labels(batch, model)
+        warn_of_turns(model, len(images) // model.critic_steps)
+    if len(images) == portions:
+        check_batch_norm(model, images)
+    return Batch(images, labels_of(batch, model) if model.is_conditional else None).cut(model.critic_steps)
 
 
 def images_of(batch: Any) -> Tensor:
@@ -120,6 +142,18 @@ def check_latents(latents: Any, latent_dim: int) -> None:
 def described(value: Any) -> str:
     """Return what a value is, in a few words."""
     return f"{value.dtype} {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+
+
+def check_labels(batch: Any, model: "AdversarialModule") -> None:
+    """Raise BatchError for labels that a conditional model has no class for."""
+    if not model.is_conditional:
+        return
+    labels, classes = labels_of(batch, model), model.prior.num_labels or 0
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise BatchError(
+            f"labels must be in 0 .. {classes - 1} for a model with num_classes={classes}, the first batch has "
+            f"{int(labels.min())} .. {int(labels.max())}"
+        )
 
 
 def prediction_of(batch: Any, latent_dim: int) -> tuple[Tensor, Tensor | None]:

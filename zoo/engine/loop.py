@@ -14,8 +14,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from zoo.engine.batch import Batch
-from zoo.engine.errors import BatchError
-from zoo.engine.inputs import Scaled, check_batch_norm, check_images, check_range, images_of, labels_of, warn_of_turns
+from zoo.engine.inputs import critic_batches
 from zoo.engine.optimizers import decayed
 from zoo.engine.randomness import run_seed, seed_draws
 from zoo.engine.regulariser import CRITIC, GENERATOR, Regulariser, due
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 def training_step(model: "AdversarialModule", batch: Any, batch_idx: int) -> None:
     """Train on images [critic_steps * N, C, H, W]: each critic update has its own N."""
     parts, step = critic_batches(model, batch), model.global_step
-    model.observations.forget_logged()
+    model.observations.begin_step()
     seed_draws(model.device, "step", run_seed(), model.global_rank, step)
     if model.lr_decay:
         set_learning_rates(model, decayed(step, *model.lr_decay))
@@ -67,29 +66,9 @@ def make_lazy_moves(model: "AdversarialModule", real: Batch, step: int) -> None:
             model.regularise(player, real, lazy)
 
 
-def critic_batches(model: "AdversarialModule", batch: Any) -> Sequence[Batch]:
-    """Return a checked batch, cut into one equal part for each critic update. Raises BatchError."""
-    images, portions = images_of(batch), model.critic_steps * model.accumulate
-    if not images.is_floating_point() or not len(images) or len(images) % portions:
-        raise BatchError(
-            f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={model.critic_steps} x "
-            f"accumulate={model.accumulate} of them; got {len(images)} of dtype {images.dtype}"
-            + ("" if images.is_floating_point() else ": give images / 127.5 - 1 of bytes")
-        )
-    check_images(images, model.image_shape, model.dtype)  # type: ignore[arg-type]
-    if model.is_first_batch:
-        model.is_first_batch, model.is_scaled = False, isinstance(batch, Scaled)
-        if not model.is_scaled:
-            check_range(images)
-        warn_of_turns(model, len(images) // model.critic_steps)
-    if len(images) == portions:
-        check_batch_norm(model, images)
-    return Batch(images, labels_of(batch, model) if model.is_conditional else None).cut(model.critic_steps)
-
-
 def update_critic(model: "AdversarialModule", real: Batch, counted: bool) -> None:
     """Make one critic update; the generator's graph is not even built."""
-    model.player = CRITIC
+    model.observations.player = CRITIC
     graphs, parts = model.graphs, microbatches(model, real)
     with torch.no_grad(), evaluating(*[model.generator] * (model.fake_mode == "eval")):
         latents = model.prior(len(real.images), None, model.fake_labels(real))
@@ -106,7 +85,7 @@ def update_critic(model: "AdversarialModule", real: Batch, counted: bool) -> Non
 
 def update_generator(model: "AdversarialModule", real: Batch, counted: bool) -> None:
     """Make one update of the generator and the prior."""
-    model.player = GENERATOR
+    model.observations.player = GENERATOR
     penalties: list[Tensor] = []
 
     def term(real: Batch, latents: Any) -> Tensor:
@@ -126,7 +105,7 @@ def update_generator(model: "AdversarialModule", real: Batch, counted: bool) -> 
 
 def regularise(model: "AdversarialModule", player: int, real: Batch, lazy: Sequence[Regulariser]) -> None:
     """Make one update of a player by its lazy regularisers, each times its interval."""
-    model.player = player
+    model.observations.player = player
     optimizer = optimizer_of(model, player)
 
     def term(real: Batch) -> Tensor:
@@ -156,7 +135,7 @@ def microbatches(model: "AdversarialModule", batch: Any) -> Sequence[Any]:
 @torch.no_grad()
 def current_generator_loss(model: "AdversarialModule", real: Batch, move: int) -> float:
     """Return the generator's loss on the latents of the move to come, in inference mode, the same on every rank."""
-    model.player = GENERATOR
+    model.observations.player = GENERATOR
     key = run_seed(), model.global_rank, model.global_step, move if model.schedule.redraws else 0
     seed_draws(model.device, "move", *key)
     with evaluating(model.generator, model.critic), model.observations.paused():

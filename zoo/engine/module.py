@@ -49,7 +49,6 @@ class AdversarialModule(Players, Paper, LightningModule):
         self.standing = StandingStatistics()
         self.compiled: Graphs | None = None
         self.observations = Observations()
-        self.player = CRITIC  # whose loss is being computed
         self.is_first_batch, self.is_scaled = True, False  # is_scaled: a data module of ours gives the images
         self.looked_at = 0  # images of this rank, in an evaluation's loader
         self.trained_steps = 0  # of these weights, also where they were loaded for a test
@@ -124,10 +123,14 @@ class AdversarialModule(Players, Paper, LightningModule):
         return Sampler(self.prior, self.generator)
 
     @property
+    def averaged_sampler(self) -> Sampler:
+        """The average where there is one, else the sampler."""
+        return self.sampler if self.averaged is None else self.averaged.module
+
+    @property
     def trained_sampler(self) -> Sampler:
         """What `sample` uses: the average where there is one, with standing statistics where they are asked for."""
-        sampler = self.sampler if self.averaged is None else self.averaged.module
-        return self.standing.of(sampler, self.sampling)
+        return self.standing.of(self.averaged_sampler, self.sampling)
 
     def new_average(self) -> MovingAverage[Sampler]:
         """Return an average that begins now, as the option `average` says."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from zoo.engine.augmentation import Augmentation
 from zoo.engine.batch import Batch, Latents
+from zoo.engine.observations import Observations
 from zoo.engine.regulariser import CRITIC
 
 
@@ -20,7 +21,7 @@ class Players(ABC):
 
     Attributes:
         augment: of what the critic sees in training; None without.
-        player: whose loss is being computed, CRITIC or GENERATOR.
+        observations: whose `player` says whose loss is being computed.
         critic_mixes_samples: whether a sample's output depends on its batch.
         critic_takes_labels: whether the critic is told labels.
         generator_takes_labels: whether the generator is.
@@ -29,7 +30,7 @@ class Players(ABC):
     generator: nn.Module
     critic: Any  # an nn.Module with features, num_features and score: see zoo.networks
     augment: Augmentation | None
-    player: int
+    observations: Observations
     training: bool
     critic_mixes_samples: bool
     critic_takes_labels: bool
@@ -88,7 +89,7 @@ class Players(ABC):
 
     def tell_augmentation(self, on_real: Tensor) -> None:
         """Let an augmentation know the critic's outputs, or features, of real images, in the critic's updates."""
-        if self.augment is not None and self.training and self.player == CRITIC:
+        if self.augment is not None and self.training and self.observations.player == CRITIC:
             self.augment.observe(on_real if on_real.dim() == 1 else self.critic.score(on_real.detach()))
 
     def images_of(self, latents: Latents) -> Tensor:

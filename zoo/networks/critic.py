@@ -35,6 +35,12 @@ class Critic(nn.Module):
         return self.score(self.features(images), labels)
 
 
+def require_features(critic: nn.Module, who: str) -> None:
+    """Raise ValueError unless a critic's output follows from its features, on which another head is to stand."""
+    if not getattr(critic, "scores_features", False):
+        raise ValueError(f"{who} needs a critic whose output follows from its features: take another network")
+
+
 class SequentialCritic(Critic):
     """Base of critics in one sequence: all of its layers but the last make the features, the last one the output.
 
