@@ -38,7 +38,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
 @contextmanager
 def dying_of_interrupts() -> Iterator[None]:
-    """Within, Ctrl-C ends the process: torch's import swallows KeyboardInterrupt at times, and there is no work yet."""
+    """Let Ctrl-C end the process: torch's import swallows KeyboardInterrupt at times, and there is no work yet."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -47,7 +47,7 @@ class Without(Bare):
 
     @classmethod
     def applies(cls, model: GAN) -> bool:
-        """Whether this model has the technique at all."""
+        """Return whether this model has the technique at all."""
         return True
 
 
@@ -63,7 +63,7 @@ class GeneratorGraph(Without):
     technique = "no generator graph for the critic"
 
     def fake(self, n: int) -> Tensor:
-        """As in PyTorch-GAN, whose WGAN-GP does not detach them."""
+        """Generate images with the graph that PyTorch-GAN leaves on them: its WGAN-GP does not detach them."""
         fake = full(self.generator(self.latents(n)))
         return fake if isinstance(self.model, WGANGP) else fake.detach()
 
@@ -74,7 +74,7 @@ class TwoPasses(Without):
     technique = "real and fake in one pass"
 
     def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """One after the other."""
+        """Compute the critic's outputs on both, one after the other."""
         return full(self.critic(real)), full(self.critic(fake))
 
 
@@ -84,7 +84,7 @@ class PlainOptimizers(Without):
     technique = "fused optimizers"
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
-        """Without our own."""
+        """Build torch's optimizers without our own."""
         return plain_optimizers(self.model)
 
 
@@ -95,11 +95,11 @@ class TorchsReLU(Without):
 
     @classmethod
     def applies(cls, model: GAN) -> bool:
-        """For the penalty of linear layers alone."""
+        """Return whether there is a penalty through linear layers alone."""
         return hasattr(model, "gp_weight") and any(isinstance(part, LeakyReLU) for part in model.critic.modules())
 
     def prepare(self) -> None:
-        """Torch's own in its place."""
+        """Put torch's own in its place."""
         torchs_relu(self.model.critic)
 
 
@@ -110,11 +110,11 @@ class ChannelsFirst(Without):
 
     @classmethod
     def applies(cls, model: GAN) -> bool:
-        """For convolutions."""
+        """Return whether there are convolutions."""
         return any(isinstance(part, torch.nn.Conv2d) for part in model.critic.modules())
 
     def prepare(self) -> None:
-        """In both networks."""
+        """Change the memory format of both networks."""
         for player in (self.model.generator, self.model.critic):
             player.to(memory_format=torch.contiguous_format)
 
@@ -126,11 +126,11 @@ class LargeImages(Without):
 
     @classmethod
     def applies(cls, model: GAN) -> bool:
-        """For generators that double."""
+        """Return whether the generator doubles images."""
         return any(isinstance(part, DoubledConv2d) for part in model.generator.modules())
 
     def prepare(self) -> None:
-        """In the generator."""
+        """Double the generator's images first."""
         doubled_before(self.model.generator).to(memory_format=torch.channels_last)
 
 
@@ -146,14 +146,14 @@ class TutorialData(Without):
 
 
 def told(recipe: str, technique: str, without: list[float], best: list[float]) -> dict[str, Any]:
-    """The gain, of turns that belong together; the first don't count."""
+    """Return the gain as a row: the median over turns that belong together; the first don't count."""
     gains = np.array(without[1:]) / np.array(best[1:])
     low, median, high = np.quantile(gains, [0.25, 0.5, 0.75]).round(3).tolist()
     return {"recipe": recipe, "technique": technique, "gain": median, "quartiles": [low, high], "rounds": len(gains)}
 
 
 def gains(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
-    """Each technique's."""
+    """Yield a row for each technique that the recipe's model has."""
     model, data = parts(recipe)
     steps = bytes_to_steps(data.splits["train"].images, data.batch_size * model.batches_per_step, data.flip)
     kinds = [kind for kind in Without.__subclasses__() if kind.applies(model)]
@@ -172,7 +172,7 @@ def gains(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    """Measures what is asked for, and prints it."""
+    """Measure what is asked for, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", nargs="+", choices=RECIPES, default=list(RECIPES)[:4])
     parser.add_argument("--rounds", type=int, default=7)

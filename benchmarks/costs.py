@@ -40,30 +40,30 @@ class FirstStep(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Leaves."""
+        """Print the time and leave."""
         print(time.process_time(), flush=True)
         os._exit(0)
 
 
 def words(recipe: str, folder: str, loggers: str = "csv") -> list[str]:
-    """The command, less Weights & Biases unless that is asked for."""
+    """Return the command's arguments, less Weights & Biases unless that is asked for."""
     return ["fit", "--config", recipe, "--trainer.default_root_dir", folder, f"--loggers=[{loggers}]"]
 
 
 def peak_kb(*arguments: str) -> int:
-    """The peak of resident memory of `python -m benchmarks.costs ARGUMENTS`, as it tells itself."""
+    """Return the peak of resident memory of `python -m benchmarks.costs ARGUMENTS`, as that prints it."""
     command = [sys.executable, "-m", "benchmarks.costs", *arguments]
     return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1])
 
 
 def run_product(recipe: str) -> None:
-    """The recipe's run, two steps and a validation long."""
+    """Run the recipe, two steps and a validation long."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         ganzoo([*words(recipe, folder), "--trainer.max_steps=2", "--trainer.val_check_interval=2"])
 
 
 def run_bare(recipe: str) -> None:
-    """As many steps of the bare loop."""
+    """Run as many steps of the bare loop."""
     model, data = parts(recipe)
     steps = bytes_to_steps(data.splits["train"].images, data.batch_size * model.batches_per_step, data.flip)
     for _ in islice(Bare(model, steps), 2):
@@ -71,13 +71,13 @@ def run_bare(recipe: str) -> None:
 
 
 def memory(recipe: str) -> dict[str, Any]:
-    """The product's peak against the bare loop's."""
+    """Return the product's peak against the bare loop's."""
     product, alone = peak_kb("product", "--recipe", recipe), peak_kb("bare", "--recipe", recipe)
     return {"recipe": recipe, "product_kb": product, "bare_kb": alone, "ratio": round(product / alone, 3)}
 
 
 def start(recipe: str, rounds: int) -> dict[str, Any]:
-    """In turns, each in a new process: the imports, the first step with CSV alone, and with W&B offline as well."""
+    """Measure in turns, each in a new process: imports, the first step with CSV alone, and with W&B offline as well."""
     imports = ["import time, torch, lightning, torchvision; print(time.process_time())"]
     first = ["import sys, cli; cli.main(sys.argv[1:])", "--trainer.callbacks+=benchmarks.costs.FirstStep"]
     seconds: dict[str, list[float]] = {"imports": [], "csv": [], "csv,wandb": []}
@@ -97,7 +97,7 @@ def start(recipe: str, rounds: int) -> dict[str, Any]:
 
 
 def scores(rounds: int) -> dict[str, Any]:
-    """The scorer's pass over 10,000 images, and the scores of them against as many."""
+    """Time the scorer's pass over 10,000 images, and the scores of them against as many."""
     images = to_unit_range(torch.randint(0, 256, (10_000, 1, 28, 28), dtype=torch.uint8))
     seconds: dict[str, list[float]] = {"images": [], "scores": []}
     for _ in range(rounds):
@@ -115,7 +115,7 @@ def scores(rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measures what is asked for, and prints it."""
+    """Measure what is asked for, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("memory", "start", "scores", "product", "bare"))
     parser.add_argument("--recipe", nargs="+", default=["gan_mlp_mnist"])

@@ -17,7 +17,7 @@ from zoo import GAN
 
 
 def parts(recipe: str) -> tuple[GAN, Any]:
-    """A recipe's model, with the weights of seed 0, and its data module, ready for training."""
+    """Return a recipe's model, with the weights of seed 0, and its data module, ready for training."""
     given = yaml.safe_load(recipes.find(recipe).read_text())
     data = getattr(datamodules, given["data"]["class_path"].split(".")[-1])(**given["data"].get("init_args", {}))
     data.setup()
@@ -27,7 +27,7 @@ def parts(recipe: str) -> tuple[GAN, Any]:
 
 
 def tutorial_loader(data: Any) -> Iterator[Tensor]:
-    """Batches for ever, as tutorials make them: an image file or a PIL image at a time, in this process."""
+    """Yield batches for ever, as tutorials make them: an image file or a PIL image at a time, in this process."""
     scale = [transforms.ToTensor(), transforms.Normalize(0.5, 0.5)]
     source: Any
     if data.image_shape[0] == 1:
@@ -42,7 +42,7 @@ def tutorial_loader(data: Any) -> Iterator[Tensor]:
 
 
 def bytes_to_steps(images: Tensor, size: int, flip: bool) -> Iterator[Tensor]:
-    """Images in [-1, 1] for a step at a time, epoch after epoch, half of them mirrored if asked for."""
+    """Yield the images of a step, in [-1, 1], epoch after epoch, half of them mirrored if asked for."""
     while True:
         for index in torch.randperm(len(images)).split(size)[: len(images) // size]:
             step = images[index.to(images.device)].float().div_(127.5).sub_(1)

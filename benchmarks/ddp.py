@@ -27,10 +27,10 @@ class OwnGradients(DDPStrategy):
     """No wrapper: before an optimizer steps, the gradients of its own parameters become their mean over the ranks."""
 
     def configure_ddp(self) -> None:
-        """Leaves the module as it is; both ranks were seeded alike."""
+        """Leave the module as it is; both ranks were seeded alike."""
 
     def optimizer_step(self, optimizer: Any, closure: Any, model: Any = None, **kwargs: Any) -> Any:
-        """Reduces all gradients at once, then steps."""
+        """Reduce all gradients at once, then step."""
         held = [each.grad for group in optimizer.param_groups for each in group["params"] if each.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in held])
         torch.distributed.all_reduce(flat)
@@ -48,12 +48,12 @@ class Clock(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Notes the time."""
+        """Note the time."""
         self.ends.append(time.perf_counter())
 
 
 def median_step(strategy: DDPStrategy, steps: int) -> float:
-    """Milliseconds of the median step."""
+    """Return the median step's milliseconds."""
     torch.manual_seed(0)
     model: AdversarialModule = WGANGP(image_shape=(1, 8, 8), generator_options={"norm": "none"}, latent_dim=32)
     clock = Clock()
@@ -75,7 +75,7 @@ def median_step(strategy: DDPStrategy, steps: int) -> float:
 
 
 def main() -> None:
-    """Alternates."""
+    """Measure both by turns, and print the ratio."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=60)

@@ -37,12 +37,12 @@ class Clock(Callback):
         self.begun: list[float] = []
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """One does."""
+        """Note the time."""
         self.begun.append(time.process_time())
 
 
 def seconds(what: str, value: int) -> float:
-    """The median step's."""
+    """Return the median step's seconds."""
     cls, options, _ = SETTINGS[what]
     size, batch = (value if what == "image size" else 28), (value if what == "batch size" else 32)
     options = options | ({"critic_steps": value} if what == "critic steps" else {})
@@ -61,7 +61,7 @@ def seconds(what: str, value: int) -> float:
 
 
 def plot(made: dict[str, dict[int, float]], path: str) -> None:
-    """A panel for each of what grows, both axes logarithmic."""
+    """Plot a panel for each of what grows, both axes logarithmic."""
     import matplotlib.pyplot as plt
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
@@ -88,7 +88,7 @@ def plot(made: dict[str, dict[int, float]], path: str) -> None:
 
 
 def main() -> None:
-    """Measures all, and prints or draws it."""
+    """Measure all, and print or plot it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--plot", help="a file for the picture")

@@ -36,7 +36,7 @@ Epoch = Callable[[], Iterator[Tensor]]
 
 
 def ours(data: ImageDataModule) -> Epoch:
-    """An epoch of this project's training loader, for a model of one critic update per step."""
+    """Build the loader of this project's training epoch, for a model of one critic update per step."""
     data.setup()
     data.trainer = Trainer(accelerator="cpu", devices=1, logger=False, enable_checkpointing=False)
     loader = data.train_dataloader()
@@ -87,14 +87,14 @@ class RandomDataModule(ImageDataModule):
 
 
 def torchvision(data_dir: str) -> Epoch:
-    """An epoch of what tutorials write."""
+    """Build the loader that tutorials write."""
     scale = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
     loader = DataLoader(MNIST(data_dir, transform=scale), batch_size=BATCH_SIZE, shuffle=True, num_workers=0)
     return lambda: (images for images, _ in loader)
 
 
 def images_per_second(batches: Iterable[Tensor]) -> float:
-    """Consumes an epoch."""
+    """Consume an epoch."""
     begin, count = time.perf_counter(), 0
     for images in batches:
         count += len(images)
@@ -111,7 +111,7 @@ def check(batches: Iterator[Tensor], shape: tuple[int, ...]) -> None:
 
 
 def cpu_model() -> str:
-    """The processor's name, where Linux tells it."""
+    """Return the processor's name, where Linux tells it."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())

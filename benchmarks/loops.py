@@ -17,7 +17,7 @@ from zoo.networks.layers import DoubledConv2d, LeakyReLU
 
 
 def plain_optimizers(model: GAN) -> list[torch.optim.Optimizer]:
-    """The critic's and the generator's, as torch makes them unless told otherwise."""
+    """Build the critic's and the generator's optimizers with torch's own defaults."""
     classes: dict[str, Any] = {"adam": torch.optim.Adam, "rmsprop": torch.optim.RMSprop, "sgd": torch.optim.SGD}
     options = [{key: value for key, value in config.items() if key != "name"} for config in model.optimizer_configs]
     names = [config["name"] for config in model.optimizer_configs]
@@ -26,7 +26,7 @@ def plain_optimizers(model: GAN) -> list[torch.optim.Optimizer]:
 
 
 def textbook(model: GAN, batches: Iterator[Tensor]) -> Iterator[None]:
-    """The usual tutorial: real and fake judged apart, fakes made with the generator's graph, default optimizers."""
+    """Train as the usual tutorial: a critic's pass each for real and fake, fakes with the generator's graph."""
     model.generator, model.critic = as_in_tutorials(model.generator), as_in_tutorials(model.critic)
     generator, critic, device = model.generator, model.critic, model.device
     critic_optimizer, generator_optimizer = plain_optimizers(model)
@@ -52,7 +52,7 @@ def textbook(model: GAN, batches: Iterator[Tensor]) -> Iterator[None]:
 
 
 def textbook_critic_loss(model: GAN, critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """As in PyTorch-GAN, which under the gradient penalty judges fakes that are not even detached."""
+    """Compute the loss as in PyTorch-GAN, whose fakes are not even detached under the gradient penalty."""
     if isinstance(model, WGANGP):
         alpha = torch.rand(len(real), 1, 1, 1, device=real.device)
         mixed = (alpha * real + (1 - alpha) * fake.detach()).requires_grad_()
@@ -114,10 +114,10 @@ class Bare:
         self.weights = list(self.critic.parameters())
 
     def prepare(self) -> None:
-        """Changes the networks."""
+        """Change the networks."""
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
-        """The critic's and the generator's."""
+        """Build the critic's and the generator's optimizers."""
         return self.model.configure_optimizers()
 
     def __iter__(self) -> Iterator[None]:
@@ -133,17 +133,17 @@ class Bare:
         return torch.randn(n, self.model.latent_dim, device=self.model.device)
 
     def fake(self, n: int) -> Tensor:
-        """Images for the critic."""
+        """Generate images for the critic."""
         with torch.no_grad():
             return full(self.generator(self.latents(n)))
 
     def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """The critic's outputs on both, [N] each, in one pass."""
+        """Compute the critic's outputs on both, [N] each, in one pass."""
         on_real, on_fake = full(self.critic(torch.cat([real, fake]))).split(len(real))
         return on_real, on_fake
 
     def move_critic(self, real: Tensor) -> None:
-        """One update."""
+        """Take one step of the critic."""
         loss = self.critic_loss(real)
         self.critic_optimizer.zero_grad()
         loss.backward()
@@ -154,7 +154,7 @@ class Bare:
                     weight.clamp_(-self.model.clip, self.model.clip)
 
     def critic_loss(self, real: Tensor) -> Tensor:
-        """The model's, by its class."""
+        """Compute the loss of the model's class."""
         with self.autocast:
             fake = self.fake(len(real))
             on_real, on_fake = self.judge(real, fake)
@@ -169,7 +169,7 @@ class Bare:
         return loss
 
     def move_generator(self, n: int) -> None:
-        """One update."""
+        """Take one step of the generator."""
         self.critic.requires_grad_(False)
         with self.autocast:
             on_fake = full(self.critic(self.generator(self.latents(n))))
@@ -181,5 +181,5 @@ class Bare:
 
 
 def full(outputs: Tensor) -> Tensor:
-    """In float32 at least."""
+    """Return outputs in float32 at least."""
     return outputs.to(torch.promote_types(outputs.dtype, torch.float32))

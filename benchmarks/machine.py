@@ -38,7 +38,7 @@ def seconds(calls: Mapping[str, Callable[[], object]], rounds: int, times: int) 
 
 
 def rmsprop(kind: Callable[..., torch.optim.Optimizer]) -> Callable[[], object]:
-    """A step of the MLP critic's optimizer."""
+    """Take a step of the MLP critic's optimizer."""
     weights = list(MLPCritic((1, 28, 28)).parameters())
     for weight in weights:
         weight.grad = torch.randn_like(weight)
@@ -46,7 +46,7 @@ def rmsprop(kind: Callable[..., torch.optim.Optimizer]) -> Callable[[], object]:
 
 
 def main() -> None:
-    """Measures, and prints it."""
+    """Measure, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
     given = parser.parse_args()

@@ -47,16 +47,16 @@ class Switched(Callback):
 
     @abstractmethod
     def switch(self, trainer: Trainer) -> None:
-        """Makes it so that the technique is `used` or not."""
+        """Switch the technique on if it is `used`, else off."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The first turn."""
+        """Begin the first turn."""
         self.begin = time.process_time()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """At the end of a turn, goes on to the next."""
+        """Go on to the next turn at the end of one."""
         if trainer.global_step % self.steps:
             return
         self.seconds[self.used].append(time.process_time() - self.begin)
@@ -73,7 +73,7 @@ class EmptyHooks(Switched):
     technique = "empty hooks not called"
 
     def switch(self, trainer: Trainer) -> None:
-        """Takes the empty hooks from the callbacks, or gives them back."""
+        """Take the empty hooks from the callbacks, or give them back."""
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if self.used:
                 silence(callback)
@@ -88,12 +88,12 @@ class EveryStep(Switched):
     technique = "losses logged one step in 50"
 
     def switch(self, trainer: Trainer) -> None:
-        """Counts to 50, or to 1."""
+        """Log every 50 steps, or each."""
         trainer.log_every_n_steps = 50 if self.used else 1  # type: ignore[attr-defined]
 
 
 def gains(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
-    """Each technique's."""
+    """Yield a row for each technique."""
     never = [f"--{key}.every_n_steps=1000000" for key in ("image_grid", "scatter", "last_checkpoint")]
     for kind in Switched.__subclasses__():
         arguments = {"rounds": rounds, "steps": RECIPES[recipe]}
@@ -107,7 +107,7 @@ def gains(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    """Measures what is asked for, and prints it."""
+    """Measure what is asked for, and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--rounds", type=int, default=9)

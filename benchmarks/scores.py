@@ -16,7 +16,7 @@ from zoo.scores.scorers import load_scorer
 
 
 def candidates(train: Tensor, labels: Tensor, count: int) -> dict[str, Tensor]:
-    """Sets of `count` images, float [count, 1, 28, 28] in [-1, 1], by name."""
+    """Return sets of `count` images, float [count, 1, 28, 28] in [-1, 1], by name."""
     random = seeded("benchmark")
     real, other = (to_unit_range(train[torch.randperm(len(train), generator=random)[:count]]) for _ in range(2))
     one_of_each = torch.stack([to_unit_range(train[labels == digit][0]) for digit in range(10)])

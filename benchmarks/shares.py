@@ -41,11 +41,11 @@ class Actions(Profiler):
         Actions.seconds = defaultdict(list)
 
     def start(self, action_name: str) -> None:
-        """Begins."""
+        """Begin the action."""
         self.begun[action_name] = time.process_time()
 
     def stop(self, action_name: str) -> None:
-        """Ends."""
+        """End the action."""
         self.seconds[action_name].append(time.process_time() - self.begun[action_name])
 
 
@@ -53,20 +53,20 @@ class Clock(Callback):
     """When steps begin, and how long a validation takes; told as the actions `step` and `validation`."""
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """A step begins."""
+        """Note the time at which a step begins."""
         Actions.seconds["begin"].append(time.process_time())
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A validation begins."""
+        """Note the time at which a validation begins."""
         self.begun = time.process_time()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A validation ends."""
+        """Note how long the validation took."""
         Actions.seconds["validation"].append(time.process_time() - self.begun)
 
 
 def shares(recipe: str) -> dict[str, Any]:
-    """Runs a few steps and the things that are done at intervals once; what these take of a run."""
+    """Run a few steps, and once what is done at intervals; return what these take of a run."""
     given = yaml.safe_load(recipes.find(recipe).read_text())
     validation = given["trainer"]["val_check_interval"]
     pictures = given.get("image_grid", given.get("scatter"))["every_n_steps"]
@@ -81,7 +81,7 @@ def shares(recipe: str) -> dict[str, Any]:
     seen = sys.modules["benchmarks.shares"].Actions.seconds
 
     def last(*parts: str) -> float:
-        """The last time: the first step has a picture as well."""
+        """Return the seconds of the last time: the first step has a picture as well."""
         return float(sum(each[-1] for name, each in seen.items() if all(part in name for part in parts)))
 
     once = {
@@ -100,7 +100,7 @@ def shares(recipe: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measures the recipes, and prints what it found."""
+    """Measure the recipes, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", nargs="+", default=["gan_mlp_mnist"])
     torch.set_num_threads(1)

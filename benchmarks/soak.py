@@ -20,7 +20,7 @@ import cli
 
 
 def figures() -> dict[str, int]:
-    """Resident memory in kB, open files and threads of this process (Linux)."""
+    """Return resident memory in kB, open files and threads of this process (Linux)."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return {
         "memory_kb": int(status["VmRSS"].split()[0]),
@@ -39,19 +39,19 @@ class Watch(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Looks."""
+        """Print the figures when they are due."""
         if trainer.global_step % max(1, trainer.max_steps // 100) == 0:
             self.seen[trainer.global_step] = figures()
             print(json.dumps({"step": trainer.global_step} | self.seen[trainer.global_step]), flush=True)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compares."""
+        """Print the last figures beside those of the first tenth."""
         tenth, end = self.seen[trainer.max_steps // 10], self.seen[max(self.seen)]
         print(json.dumps({key: {"tenth": tenth[key], "end": end[key], "ratio": end[key] / tenth[key]} for key in end}))
 
 
 def main() -> None:
-    """Runs `quickstart` with every callback and every logger."""
+    """Run `quickstart` with every callback and every logger."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=30_000)
     parser.add_argument("--folder", default="soak")

@@ -61,7 +61,7 @@ class Turns(Callback):
         Turns.latest = self
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The rivals start from the product's own weights."""
+        """Start the rivals from the product's own weights."""
         data: Any = trainer.datamodule  # type: ignore[attr-defined]
         self.images = data.batch_size * int(getattr(pl_module, "batches_per_step", 1))
         steps = bytes_to_steps(data.splits["train"].images.to(pl_module.device), self.images, data.flip)
@@ -72,7 +72,7 @@ class Turns(Callback):
         self.begin, self.left = self.now(), self.steps
 
     def now(self) -> float:
-        """The clock, once the device has done all that it was told."""
+        """Read the clock, once the device has done its work."""
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         return self.clock()
@@ -80,7 +80,7 @@ class Turns(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Counts down to the end of a turn."""
+        """Let the rivals take their turns at the end of the product's."""
         self.left -= 1
         if self.left:
             return
@@ -98,7 +98,7 @@ class Turns(Callback):
 
 
 def measure(family: str, precision: str, clock: str, rounds: int, compiled: bool) -> dict[str, Any]:
-    """One family's ratios: medians over the rounds, with their quartiles."""
+    """Return one family's ratios: medians over the rounds, with their quartiles."""
     recipe, steps = FAMILIES[family]
     threads = torch.get_num_threads()
     used = 1 if clock == "cpu" else os.cpu_count() or 1
@@ -124,7 +124,7 @@ def measure(family: str, precision: str, clock: str, rounds: int, compiled: bool
 
 
 def main() -> None:
-    """Measures what is asked for, and prints it."""
+    """Measure what is asked for, and print it."""
     cuda = torch.cuda.is_available()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--family", nargs="+", choices=FAMILIES, default=list(FAMILIES))

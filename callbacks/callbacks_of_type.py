@@ -8,5 +8,5 @@ Kind = TypeVar("Kind", bound=Callback)
 
 
 def callbacks_of_type(trainer: Trainer, kind: type[Kind]) -> list[Kind]:
-    """The trainer's callbacks of a kind, in their order."""
+    """Return the trainer's callbacks of one class, in their order."""
     return [each for each in trainer.callbacks if isinstance(each, kind)]  # type: ignore[attr-defined]

@@ -28,7 +28,7 @@ class Compile(Callback):
         self.losses = losses
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Puts graphs in the functions' places."""
+        """Put graphs in the functions' places."""
         assert isinstance(pl_module, AdversarialModule)
         pl_module.compiled = None  # of a run that failed
         if not self.losses:
@@ -45,10 +45,10 @@ class Compile(Callback):
         pl_module.compiled = compiled(pl_module.graphs, pl_module.observed)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leaves the model as it was."""
+        """Leave the model as it was."""
         assert isinstance(pl_module, AdversarialModule)
         pl_module.compiled = None
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """The same."""
+        """Leave the model as it was."""
         self.on_fit_end(trainer, pl_module)

@@ -22,7 +22,7 @@ class GeneratorEMA(Callback):
         self.decay = decay
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begins to average, or goes on; on the device, and with what a checkpoint brought."""
+        """Begin to average, or go on; on the device, and with what a checkpoint brought."""
         assert isinstance(pl_module, AdversarialModule)
         if self.decay is not None:
             pl_module.average(self.decay)

@@ -21,13 +21,13 @@ class Speed(Callback):
         self.last: tuple[float, int] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the clock."""
+        """Start the clock."""
         self.last = time.perf_counter(), self.images_seen
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Counts; logs where the losses are logged."""
+        """Count the images; log where the losses are logged."""
         assert isinstance(pl_module, AdversarialModule)
         self.images_seen += len(images_of(batch)) * trainer.world_size
         if pl_module.is_logged_step and self.last:
@@ -37,9 +37,9 @@ class Speed(Callback):
             pl_module.record({"images_seen": float(self.images_seen), "images_per_second": rate})
 
     def state_dict(self) -> dict[str, Any]:
-        """Survives a restart."""
+        """Return the count, for a checkpoint."""
         return {"images_seen": self.images_seen}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on counting."""
+        """Go on counting."""
         self.images_seen = state_dict["images_seen"]

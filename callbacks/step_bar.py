@@ -28,15 +28,15 @@ class StepBar(ProgressBar):
         self.messages = ExitStack()
 
     def disable(self) -> None:
-        """Lightning calls this on every rank but 0."""
+        """Hide the bar: Lightning calls this on every rank but 0."""
         self.enabled = False
 
     def enable(self) -> None:
-        """Undoes `disable`."""
+        """Undo `disable`."""
         self.enabled = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Opens the bar where a resumed run left off."""
+        """Open the bar where a resumed run left off."""
         total = trainer.estimated_stepping_batches
         self.bar = tqdm(
             total=None if total == float("inf") else int(total),
@@ -53,7 +53,7 @@ class StepBar(ProgressBar):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """One more step."""
+        """Show one more step."""
         if self.bar is None:
             return
         assert isinstance(pl_module, AdversarialModule)
@@ -69,15 +69,15 @@ class StepBar(ProgressBar):
         self.bar.update(trainer.global_step - self.bar.n)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leaves the last line standing."""
+        """Leave the last line standing."""
         self.close()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Lets the error begin on a line of its own."""
+        """Let the error begin on a line of its own."""
         self.close()
 
     def close(self) -> None:
-        """Closes the bar if it is open."""
+        """Close the bar if it is open."""
         if self.bar is not None:
             self.messages.close()
             self.bar.close()

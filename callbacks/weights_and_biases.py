@@ -53,7 +53,7 @@ class WeightsAndBiases(WandbLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """The W&B run, opened at first use."""
+        """Return the W&B run, opened at first use."""
         if self._experiment is not None:
             return self._experiment
         import wandb  # a second of import time, paid only by runs that log there
@@ -75,7 +75,7 @@ class WeightsAndBiases(WandbLogger):
 
 
 def quiet_settings() -> Any:
-    """No messages, and an end to every wait."""
+    """Return settings without messages, and with an end to every wait."""
     import wandb
 
     limits: dict[str, Any] = {"init_timeout": INIT_TIMEOUT, "finish_timeout": FINISH_TIMEOUT}
@@ -84,7 +84,7 @@ def quiet_settings() -> Any:
 
 
 def why_offline(url: str, key: str | None = None) -> str | None:
-    """None where a key for the server at `url` is configured and it answers; otherwise the reason in a few words."""
+    """Return None where a key for the server at `url` is set and it answers; else the reason in a few words."""
     if not (key or has_key(url)):
         return "no API key is configured (wandb login)"
     if not answers(url):
@@ -93,7 +93,7 @@ def why_offline(url: str, key: str | None = None) -> str | None:
 
 
 def has_key(url: str) -> bool:
-    """Whether the environment or ~/.netrc hold a key for the server at `url`."""
+    """Return whether the environment or ~/.netrc hold a key for the server at `url`."""
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
     try:
@@ -104,7 +104,7 @@ def has_key(url: str) -> bool:
 
 
 def answers(url: str, timeout: float = REACH_TIMEOUT) -> bool:
-    """Whether anything at all comes back from `url` within `timeout` seconds, proxies and name servers included."""
+    """Return whether anything comes back from `url` within `timeout` seconds, proxies and name servers included."""
     answered: SimpleQueue[bool] = SimpleQueue()
 
     def ask() -> None:

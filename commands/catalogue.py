@@ -32,14 +32,14 @@ def rows(wanted: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def build(part: dict[str, Any], **extra: Any) -> Any:
-    """The object of a `class_path` and its `init_args`."""
+    """Build the object of a `class_path` and its `init_args`."""
     module, name = part["class_path"].rsplit(".", 1)
     cls = getattr(importlib.import_module(module), name)
     return cls(**part.get("init_args", {}), **extra)
 
 
 def describe(name: str) -> dict[str, Any]:
-    """One recipe as a row: name, model, data, paper, and parameter counts of the model it builds.
+    """Describe a recipe as a row: name, model, data, paper, and parameter counts of the model it builds.
 
     Counts are those of the networks' sources: Keras' summary has batch norm's running statistics among them, the
     others have not. The `trainable` ones are the weights alone.

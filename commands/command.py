@@ -46,7 +46,7 @@ class ZooCLI(LightningCLI):
     is_new_run = False
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        """Beside Lightning's own: the run's name, its loggers, and the callbacks that every run has."""
+        """Add the run's name, its loggers, and the callbacks that every run has."""
         parser.add_argument("--name", type=str | None, default=None, help="folder of the run under runs/: the recipe's")
         kinds = list[Literal["wandb", "csv", "tensorboard"]]
         parser.add_argument("--loggers", type=kinds, default=["wandb", "csv"], help="unless --trainer.logger is given")
@@ -64,7 +64,7 @@ class ZooCLI(LightningCLI):
         )
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
-        """As LightningCLI does, less its warning about arguments that come from Python."""
+        """Parse as LightningCLI does, less its warning about arguments that come from Python."""
         self.config = parser.parse_args(args)
         config = self.config[self.config.subcommand]
         seed = config.seed_everything
@@ -75,10 +75,10 @@ class ZooCLI(LightningCLI):
             parser.error("model.init_args.image_shape: comes from the data module, e.g. --data.init_args.image_size")
 
     def _parse_ckpt_path(self) -> None:
-        """Keeps the user's configuration: LightningCLI would replace its model by the checkpoint's, silently."""
+        """Keep the user's configuration: LightningCLI would replace its model by the checkpoint's, silently."""
 
     def before_instantiate_classes(self) -> None:
-        """Settles where the run goes."""
+        """Settle where the run goes."""
         config = self.config[self.subcommand]
         config.name = config.name or run_name(config)
         if Path(config.name).is_absolute() or ".." in Path(config.name).parts:
@@ -96,7 +96,7 @@ class ZooCLI(LightningCLI):
             self.parser.error(f"--ckpt_path: {error}")
 
     def instantiate_classes(self) -> None:
-        """Builds data, model and trainer; a value that one of them refuses is an error of the command line."""
+        """Build data, model and trainer; a value that one of them refuses is an error of the command line."""
         try:
             super().instantiate_classes()
         except (ValueError, MisconfigurationException, OSError) as error:
@@ -104,7 +104,7 @@ class ZooCLI(LightningCLI):
             self.parser.error(str(error))
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Lightning's Trainer, at home in the run's folder, which is made once the model is known to be right."""
+        """Build Lightning's Trainer, at home in the run's folder, which is made once the model is known to be right."""
         self.check_checkpoint()
         if self.subcommand == "fit":
             check_options(dict(self._get(self.config, "trainer")))
@@ -134,7 +134,7 @@ class ZooCLI(LightningCLI):
         return trainer
 
     def check_checkpoint(self) -> None:
-        """Raises ValueError for a checkpoint of another model, or one that leaves nothing to train."""
+        """Raise ValueError for a checkpoint of another model, or one that leaves nothing to train."""
         if not self.checkpoint:
             self.config_init[self.subcommand]["ckpt_path"] = None
             return
@@ -148,7 +148,7 @@ class ZooCLI(LightningCLI):
         self.config_init[self.subcommand]["ckpt_path"] = str(self.checkpoint)
 
     def settle_run_dir(self) -> None:
-        """Finds the data, then makes the run's folder. Raises DataError."""
+        """Find the data, then make the run's folder. Raise DataError."""
         if self.subcommand != "predict" and "LOCAL_RANK" not in os.environ:
             self.datamodule.prepare_data()  # here, where data that is missing or wrong leaves no folder behind
             self.datamodule.setup()
@@ -173,30 +173,30 @@ class ZooCLI(LightningCLI):
             forget_if_empty(self.run_dir)
 
     def before_fit(self) -> None:
-        """Says where to look while it runs."""
+        """Say where to look while it runs."""
         if self.trainer.is_global_zero:
             sizes = (f"{part} {count_parameters(getattr(self.model, part)):,}" for part in PLAYERS)
             print(f"{type(self.model).__name__}: {', '.join(sizes)} parameters\nrun folder: {self.run_dir}", flush=True)
 
     def after_fit(self) -> None:
-        """Says where everything is."""
+        """Say where everything is."""
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             print(f"\nrun folder: {self.run_dir}\nsamples:    {self.run_dir / 'samples'}")
 
     def before_validate(self) -> None:
-        """Says whether the scores mean anything."""
+        """Say whether the scores mean anything."""
         if not self.checkpoint:
             log.warning("This model is untrained: a trained one needs --ckpt_path, e.g. --ckpt_path last")
 
     before_test = before_predict = before_validate
 
     def after_predict(self) -> None:
-        """Says where everything is."""
+        """Say where everything is."""
         if self.trainer.is_global_zero:
             print(f"\nsamples: {self.run_dir / 'predictions'}")
 
     def after_test(self) -> None:
-        """Says where everything is."""
+        """Say where everything is."""
         if self.trainer.is_global_zero:
             print(f"scores:      {self.run_dir / 'scores.json'}\nsample grid: {self.run_dir / 'samples' / 'test.png'}")
             print(f"run folder:  {self.run_dir}")

@@ -16,7 +16,7 @@ EVERY_UPDATE = (
 
 
 def is_busy(callback: Callback, model: LightningModule, subcommand: str) -> bool:
-    """Whether a callback has something to do for this model; those of which we know nothing have."""
+    """Return whether a callback has something to do for this model; those of which we know nothing have."""
     assert isinstance(model, GAN)
     if isinstance(callback, Pictures):
         return callback.draws(model)
@@ -28,7 +28,7 @@ def is_busy(callback: Callback, model: LightningModule, subcommand: str) -> bool
 
 
 def silence(callback: Callback) -> None:
-    """Takes the empty hooks of every update from a callback: Lightning calls what is callable, 5 us each time."""
+    """Take the empty hooks of every update from a callback: Lightning calls what is callable, 5 us each time."""
     for hook in EVERY_UPDATE:
         if getattr(getattr(callback, hook), "__func__", None) is getattr(Callback, hook):
             setattr(callback, hook, None)
@@ -47,5 +47,5 @@ def unwanted(config: Any) -> set[str]:
 
 
 def snake_case(name: str) -> str:
-    """ImageGrid becomes image_grid, GeneratorEMA generator_ema."""
+    """Turn ImageGrid into image_grid, GeneratorEMA into generator_ema."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()

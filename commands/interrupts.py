@@ -39,7 +39,7 @@ class Interrupts:
 
     @property
     def status(self) -> int:
-        """The exit status that tells which signal ended the process."""
+        """Return the exit status that tells which signal ended the process."""
         return 128 + (self.received[0] if self.received else signal.SIGTERM)
 
     def handle(self, signum: int, frame: FrameType | None) -> None:
@@ -84,7 +84,7 @@ if hasattr(os, "register_at_fork"):  # else a loader's worker would tell this pr
 
 @contextmanager
 def patient_interrupts() -> Iterator[Interrupts]:
-    """Within, SIGINT and SIGTERM let a training step end, or a batch of a test; gives the requests received.
+    """Let SIGINT and SIGTERM wait for the end of a training step, or of a batch of a test; give the requests received.
 
     A process that another one started to train beside it leaves the terminal's Ctrl-C to that one.
     """

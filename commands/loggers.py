@@ -52,5 +52,5 @@ def dashboard_id(run_dir: Path, checkpoint: Path | None) -> str:
 
 @rank_zero_only
 def write_once(path: Path, text: str) -> None:
-    """Writes; other ranks' words are not asked for."""
+    """Write on rank 0: other ranks would write the same."""
     path.write_text(text)

@@ -57,14 +57,14 @@ class Requests(_SignalConnector):
 
     @property
     def received_sigterm(self) -> bool:
-        """Whether this rank is to stop now: in training all ranks must have agreed on it."""
+        """Return whether this rank is to stop now: in training all ranks must have agreed on it."""
         if self.trainer.world_size > 1 and self.trainer.state.fn == TrainerFn.FITTING:
             return self.agreed
         return bool(interrupts.current.received)
 
     @received_sigterm.setter
     def received_sigterm(self, value: bool) -> None:
-        """Lightning's constructor sets it."""
+        """Set it, as Lightning's constructor does."""
 
     def agree(self) -> None:
         """Raise SIGTERMException on all ranks, before the same step, if any of them was asked to stop."""

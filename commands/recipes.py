@@ -20,7 +20,7 @@ LEADERS = {"--config": 1, "-c": 1, "--model": 2, "--data": 2}
 
 
 def find(config: str, folder: Path = FOLDER) -> Path:
-    """The file that `config` means: a path, or the name of a recipe. ValueError where it is neither."""
+    """Return the file that `config` means: a path, or the name of a recipe. Raise ValueError where it is neither."""
     path = Path(config)
     if path.is_file():
         return path
@@ -30,7 +30,7 @@ def find(config: str, folder: Path = FOLDER) -> Path:
 
 
 def check(path: Path) -> Path:
-    """The same path. ValueError where the file is no YAML mapping."""
+    """Return the path. Raise ValueError where the file is no YAML mapping."""
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -41,7 +41,7 @@ def check(path: Path) -> Path:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Rows as aligned text."""
+    """Format rows as aligned text."""
     columns = ["name", "model", "data", "paper", "generator_parameters", "critic_parameters", "prior_parameters"]
     titles = [column.replace("_parameters", "") for column in columns]
     cells = [titles] + [[f"{row[c]:,}" if isinstance(row[c], int) else row[c] for c in columns] for row in rows]
@@ -55,7 +55,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def recipes_to_paths(words: Sequence[str], folder: Path = FOLDER) -> list[str]:
-    """The same words, with every recipe's name after --config or -c turned into its file. Files are checked.
+    """Return the arguments with every recipe's name after --config or -c turned into its file. Files are checked.
 
     Raises ValueError for what is neither a file nor a recipe, or no YAML.
     """
@@ -114,7 +114,7 @@ class ListParser(argparse.ArgumentParser):
 
 
 def list_recipes(words: list[str]) -> None:
-    """Prints the recipes and what is in them."""
+    """Print the recipes and what is in them."""
     parser = ListParser("ganzoo list", description="The recipes, for --config.", allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="as JSON rather than a table")
     as_json = parser.parse_args(words).json

@@ -66,7 +66,7 @@ class RunConfig(SaveConfigCallback):
         self.words = words
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Runs on rank 0 before anything else does."""
+        """Write the files on rank 0, before anything else runs."""
         name = TrainerFn(stage).value
         path = Path(trainer.default_root_dir) / ("config.yaml" if name == "fit" else f"{name}.yaml")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ class RunConfig(SaveConfigCallback):
 
 
 def new_run_folder(runs: Path) -> Path:
-    """Makes `runs/<time>`, once for all processes of a run, however they were started.
+    """Make `runs/<time>`, once for all processes of a run, however they were started.
 
     A process that Lightning started is told by $GANZOO_RUN_DIR. Under torchrun, rank 0 tells the others through
     torchrun's own store; under SLURM, the folder is named by the job and its step.
@@ -103,7 +103,7 @@ def new_run_folder(runs: Path) -> Path:
 
 
 def agreed_by_torchrun(runs: Path, environment: TorchElasticEnvironment) -> Path:
-    """The folder that rank 0 makes."""
+    """Return the folder that rank 0 makes."""
     agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     if not agent:  # another launcher that speaks torchrun's language, with nobody at the main address yet
         return folder_of_now(runs)
@@ -116,7 +116,7 @@ def agreed_by_torchrun(runs: Path, environment: TorchElasticEnvironment) -> Path
 
 
 def folder_of_now(runs: Path) -> Path:
-    """Makes a folder that nobody else has, named by the time."""
+    """Make a folder that nobody else has, named by the time."""
     now = time.strftime("%Y-%m-%d_%H-%M-%S")
     for attempt in count():
         made = runs / (f"{now}~{attempt}" if attempt else now)
@@ -147,7 +147,7 @@ def forget_if_empty(run_dir: Path) -> None:
 
 
 def log_file(path: Path) -> None:
-    """Sends log messages to a file too; `quiet_logs` closes it."""
+    """Send log messages to a file too; `quiet_logs` closes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -158,7 +158,7 @@ def log_file(path: Path) -> None:
 
 @contextmanager
 def quiet_logs() -> Iterator[None]:
-    """Ignores NOISE, and takes back what a run changes in this process: log files, W&B's run, its folder's name."""
+    """Ignore NOISE, and take back what a run changes in this process: log files, W&B's run, its folder's name."""
     handlers = {name: list(logging.getLogger(name).handlers) for name in LOGGERS}
     adverts = logging.getLogger("lightning.pytorch.utilities.rank_zero")
     adverts.addFilter(is_not_an_advert)
@@ -181,5 +181,5 @@ def quiet_logs() -> Iterator[None]:
 
 
 def is_not_an_advert(record: logging.LogRecord) -> bool:
-    """False for Lightning's tips to install its other products."""
+    """Return False for Lightning's tips to install its other products."""
     return "litlogger" not in record.getMessage() and "litmodels" not in record.getMessage()

@@ -22,7 +22,7 @@ def number_of(run: Path) -> int:
 
 
 def number(run: Path) -> None:
-    """Number a new run folder. A clock may go back, and with it names and times of files: this does not."""
+    """Give a number to a new run folder. A clock may go back, and with it names and times of files: this does not."""
     newest = max((number_of(other) for other in run.parent.iterdir()), default=-1)
     (run / NUMBER).write_text(f"{newest + 1}\n")
 

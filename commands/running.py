@@ -34,7 +34,7 @@ def run(words: list[str], debug: bool) -> None:
 
 @contextmanager
 def endings(debug: bool) -> Iterator[None]:
-    """A run that was interrupted ends with 128 + the signal: whoever waits must not take it for a finished one."""
+    """End a run that was interrupted with 128 + the signal: who waits for it must not take it for a finished one."""
     with patient_interrupts() as interrupts:
         try:
             yield
@@ -56,7 +56,7 @@ def endings(debug: bool) -> Iterator[None]:
 
 @contextmanager
 def statuses() -> Iterator[None]:
-    """Wrong data ends with status 1, what is found wrong only after the words were parsed with 2."""
+    """End with status 1 for wrong data, with 2 for what is found wrong only after the arguments were parsed."""
     try:
         with plain_errors():
             yield

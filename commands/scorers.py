@@ -42,7 +42,7 @@ def train(
     stages: int = 2,
     lr: float = 5e-3,
 ) -> dict[str, Any]:
-    """Trains a classifier, tests it, writes it, and returns what `zoo/scores/weights/index.json` says of such a file.
+    """Train a classifier, test it, write it, and return what `zoo/scores/weights/index.json` says of such a file.
 
     Args:
         data: digits, mnist, flowers, or a folder that holds a folder for each class.
@@ -102,7 +102,7 @@ class ScorerParser(Parser):
 
 
 def main(words: Sequence[str]) -> None:
-    """`ganzoo WORDS`, the first of which is `scorer`: --config takes a recipe's name, too.
+    """Run `ganzoo ARGV`, which begins with `scorer`: --config takes a recipe's name, too.
 
     Raises MisconfigurationException for wrong words and values, DataError.
     """

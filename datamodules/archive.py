@@ -22,7 +22,7 @@ STALL_TIMEOUT, TOTAL_TIMEOUT = 30.0, 7200.0
 
 
 def what_is_wrong(path: Path, size: int, sha256: str) -> str | None:
-    """How the file differs from one of `size` bytes with this hash (hexadecimal), in a few words; None if it doesn't.
+    """Return how the file differs from one of `size` bytes with this hash (hexadecimal), briefly; None if it doesn't.
 
     Raises OSError where it cannot be read.
     """
@@ -34,7 +34,7 @@ def what_is_wrong(path: Path, size: int, sha256: str) -> str | None:
 
 
 def fetch(urls: Sequence[str], path: Path, size: int, sha256: str) -> None:
-    """Downloads the first of `urls` that gives the right file. Raises DataError, and leaves nothing behind then."""
+    """Download the first of `urls` that gives the right file. Raise DataError, and leave nothing behind then."""
     problems = []
     for url in urls:
         rank_zero_info("%s: downloading %.0f MB from %s", path, size / 1e6, url)
@@ -49,7 +49,7 @@ def fetch(urls: Sequence[str], path: Path, size: int, sha256: str) -> None:
 
 
 def download(url: str, path: Path, size: int, sha256: str) -> None:
-    """Streams `url` into a partial file that becomes `path` once it is right. Raises OSError or HTTPException."""
+    """Stream `url` into a partial file that becomes `path` once it is right. Raise OSError or HTTPException."""
     partial, deadline = partial_path(path), time.monotonic() + TOTAL_TIMEOUT
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ def download(url: str, path: Path, size: int, sha256: str) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> None:
-    """Unpacks the folder of that name from a .tgz, by way of a hidden folder beside it. Raises DataError.
+    """Unpack the folder of that name from a .tgz, by way of a hidden folder beside it. Raise DataError.
 
     Only files and folders that stay within are accepted; they get the permissions of any new file.
     """
@@ -89,7 +89,7 @@ def unpack(archive: Path, folder: Path) -> None:
 
 
 def check_end(members: tarfile.TarFile) -> None:
-    """Raises where tarfile stopped at a damaged header, which it takes for the end, or gzip's own checksum is wrong."""
+    """Raise where tarfile stopped at a damaged header, which it takes for the end, or gzip's own checksum is wrong."""
     assert members.fileobj is not None
     while rest := members.fileobj.read(1 << 20):
         if rest.strip(b"\0"):
@@ -97,7 +97,7 @@ def check_end(members: tarfile.TarFile) -> None:
 
 
 def unpack_member(members: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, archive: Path) -> None:
-    """Writes one file or makes one folder. Raises DataError for anything else, and for a path that leads outside."""
+    """Write one file or make one folder. Raise DataError for anything else, and for a path that leads outside."""
     path = PureWindowsPath(member.name)  # knows both kinds of slash and drives, so it is strict everywhere
     if path.anchor or ".." in path.parts:
         raise DataError(f"{archive}: member {member.name!r} lies outside of the folder; do not use this archive")
@@ -115,7 +115,7 @@ def unpack_member(members: tarfile.TarFile, member: tarfile.TarInfo, folder: Pat
 
 
 def move(source: Path, target: Path) -> None:
-    """Renames a folder; if another process has meanwhile put one there, that one stays."""
+    """Rename a folder; if another process has meanwhile put one there, that one stays."""
     try:
         source.rename(target)
     except OSError:

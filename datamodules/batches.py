@@ -93,10 +93,10 @@ class ShuffledSteps(DistributedSampler[Tensor]):
         return self.size // self.global_step_size
 
     def set_epoch(self, epoch: int) -> None:
-        """Nothing: the epoch follows from the step, also where Lightning's own count differs (limit_train_batches)."""
+        """Do nothing: the epoch follows from the step, also where Lightning's count differs (limit_train_batches)."""
 
     def order(self, epoch: int) -> Tensor:
-        """What one epoch goes through, int64 [size]: a permutation, unless `sampling` says otherwise."""
+        """Return the indices of one epoch, int64 [size]: a permutation, unless `sampling` says otherwise."""
         if self.sampling == "replacement":
             return torch.randint(self.size, (self.size,), generator=seeded("order", self.seed, epoch))
         if self.sampling == "epoch_in_order_first" and epoch == 0:
@@ -123,14 +123,14 @@ class OrderedBatches(DistributedSampler[Tensor]):
         return len(self.batches)
 
     def set_epoch(self, epoch: int) -> None:
-        """Nothing: the order is always the same."""
+        """Do nothing: the order is always the same."""
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter(self.batches)
 
 
 def batch_loader(data: Images, sampler: DistributedSampler[Tensor], num_workers: int) -> DataLoader[Images]:
-    """A DataLoader whose items are whole batches of `data`, cut by `sampler`'s index tensors."""
+    """Build a DataLoader whose items are whole batches of `data`, cut by `sampler`'s index tensors."""
     return DataLoader(
         ImageDataset(data),
         batch_size=None,

@@ -19,13 +19,13 @@ from zoo.files.kept import cache_folder, read_checked, write_checked
 
 
 def cache_folders(data_dir: Path) -> list[Path]:
-    """Where caches may be: `.ganzoo-cache` in the data folder, then `ganzoo` in $XDG_CACHE_HOME or ~/.cache."""
+    """Return where caches may be: `.ganzoo-cache` in the data folder, then `ganzoo` in $XDG_CACHE_HOME or ~/.cache."""
     shared = cache_folder()
     return [data_dir / ".ganzoo-cache", *([shared] if shared else [])]
 
 
 def fingerprint(files: Sequence[Path], folder: Path, *settings: object) -> str:
-    """16 hexadecimal digits that change with the names (within `folder`), sizes, times and number of the files.
+    """Return 16 hexadecimal digits that change with the names (within `folder`), sizes, times and number of the files.
 
     Args:
         files: the source files, in order.
@@ -38,7 +38,7 @@ def fingerprint(files: Sequence[Path], folder: Path, *settings: object) -> str:
 
 
 def cached(make: Callable[[], Tensor], shape: tuple[int, ...], name: str, folders: Sequence[Path]) -> Tensor:
-    """The images kept under `name` in the first of `folders` that has them, else those that `make` makes.
+    """Return the images cached under `name` in the first of `folders` that has them, else those that `make` makes.
 
     New ones are kept in the first folder that can be written; where none can, a run is slower to start, no more.
 
@@ -63,7 +63,7 @@ def cached(make: Callable[[], Tensor], shape: tuple[int, ...], name: str, folder
 
 
 def read(path: Path, shape: tuple[int, ...]) -> Tensor | None:
-    """The images of a cache, uint8 `shape`; None if there is none or anything is wrong with it."""
+    """Read the images of a cache, uint8 `shape`; None if there is none or anything is wrong with it."""
     size = len(npy_header(shape)) + math.prod(shape)
     try:
         content = read_checked(path, size)
@@ -104,6 +104,6 @@ def write(path: Path, shape: tuple[int, ...], parts: Iterable[np.ndarray]) -> No
 
 
 def is_read_only(folder: Path) -> bool:
-    """Whether nobody may write to the folder, or to what it would be made in: root could, but must not."""
+    """Return whether nobody may write to the folder, or to what it would be made in: root could, but must not."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     return not existing.stat().st_mode & 0o222

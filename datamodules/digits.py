@@ -29,11 +29,11 @@ class DigitsDataModule(ImageDataModule):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(1, image_size, image_size)."""
+        """Return (1, image_size, image_size)."""
         return 1, self.image_size, self.image_size
 
     def load(self) -> dict[str, Images]:
-        """Reads the installed copy; grey levels 0..16 become 0..255."""
+        """Read the installed copy; scale grey levels 0..16 to 0..255."""
         from sklearn.datasets import load_digits  # costs a second: paid only by those who use it
 
         digits = load_digits()

@@ -72,19 +72,19 @@ class FlowersDataModule(FolderDataModule):
 
     @property
     def root(self) -> Path:
-        """See FolderDataModule."""
+        """Return the folder of the class folders."""
         return self.folder
 
     @cached_property
     def listing(self) -> Listing:
-        """The files and their labels, listed once. Raises DataError."""
+        """List the files and their labels, once. Raise DataError."""
         found = [photographs(self.folder / name) for name in CLASSES]
         labels = [label for label, inside in enumerate(found) for _ in inside.files]
         files = [file for inside in found for file in inside.files]
         return Listing(files, labels, list(CLASSES), sum((inside.ignored for inside in found), Counter()))
 
     def prepare_data(self) -> None:
-        """Downloads and unpacks if that was asked for and the folder is missing. Raises DataError."""
+        """Download and unpack if that was asked for and the folder is missing. Raise DataError."""
         if self.download and not self.folder.is_dir():
             self.fetch()
         super().prepare_data()
@@ -106,7 +106,7 @@ class FlowersDataModule(FolderDataModule):
 
 
 def trouble_with(archive: Path) -> str | None:
-    """What is wrong with an archive that somebody put there, None if nothing is."""
+    """Return what is wrong with an archive that somebody put there, None if nothing is."""
     try:
         return what_is_wrong(archive, SIZE, SHA256)
     except OSError as error:
@@ -127,7 +127,7 @@ def photographs(folder: Path) -> Children:
 
 
 def advice(data_dir: Path) -> str:
-    """What to do where the class folders are not, or not all, in `<data_dir>/flower_photos`."""
+    """Return what to do where the class folders are not, or not all, in `<data_dir>/flower_photos`."""
     nearby = [data_dir, *(path for pattern in ("*", f"*/{FOLDER}") for path in sorted(data_dir.glob(pattern)))]
     for place in nearby:
         if all((place / name).is_dir() for name in CLASSES):

@@ -73,17 +73,17 @@ class FolderDataModule(ImageDataModule):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(channels, image_size, image_size)."""
+        """Return (channels, image_size, image_size)."""
         return self.channels, self.image_size, self.image_size
 
     @property
     def root(self) -> Path:
-        """The folder itself: here, or in the data folder."""
+        """Return the folder itself: here, or in the data folder."""
         return self.folder if self.folder.exists() else self.data_dir / self.folder
 
     @cached_property
     def listing(self) -> Listing:
-        """The files and their labels, listed once. Raises DataError."""
+        """List the files and their labels, once. Raise DataError."""
         return list_images(self.root)
 
     @cached_property
@@ -93,11 +93,11 @@ class FolderDataModule(ImageDataModule):
 
     @property
     def classes(self) -> list[str]:
-        """The classes' names by label. Raises DataError."""
+        """Return the classes' names by label. Raise DataError."""
         return self.listing.classes
 
     def load(self) -> dict[str, Images]:
-        """Decodes every image. Raises DataError."""
+        """Decode every image. Raise DataError."""
         files, labels = self.listing.files, self.listing.labels
         rank_zero_info("%s: %s", self.root, self.listing)
         val, test = (max(1, round(share * len(files))) if share else 0 for share in (self.val_share, self.test_share))
@@ -119,12 +119,12 @@ class FolderDataModule(ImageDataModule):
 
     @property
     def fits(self) -> bool:
-        """Whether the decoded images leave most of the memory to others, in every process of this machine."""
+        """Return whether the decoded images leave most of the memory to others, in every process of this machine."""
         return self.needed_memory <= MEMORY_SHARE * available_memory()
 
     @property
     def needed_memory(self) -> int:
-        """Bytes of the decoded images in every process of this machine."""
+        """Return the bytes of the decoded images in every process of this machine."""
         processes = self.trainer.num_devices if self.trainer else 1
         return len(self.listing.files) * math.prod(self.image_shape) * processes
 

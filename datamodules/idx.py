@@ -20,12 +20,12 @@ REMEDY = "replace it by a good copy, or delete it and download it anew"
 
 
 def idx_file(path: Path) -> Path | None:
-    """`path` where it exists, else `path`.gz where that exists, else None."""
+    """Return `path` where it exists, else `path`.gz where that exists, else None."""
     return next((file for file in (path, path.with_name(path.name + ".gz")) if file.exists()), None)
 
 
 def file_bytes(path: Path) -> bytes:
-    """The file's contents, decompressed in memory if its name ends in .gz. Raises DataError, also beyond MOST_BYTES."""
+    """Return the file's contents, decompressed in memory if it is a .gz. Raise DataError, also beyond MOST_BYTES."""
     try:
         with open_regular(path) as file:
             source = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
@@ -38,7 +38,7 @@ def file_bytes(path: Path) -> bytes:
 
 
 def read_idx(path: Path, item_shape: tuple[int, ...], md5: str | None = None) -> Tensor:
-    """Reads a file of N arrays of unsigned bytes.
+    """Read a file of N arrays of unsigned bytes.
 
     Args:
         path: an idx file, or one compressed with gzip whose name ends in .gz.

@@ -22,12 +22,12 @@ RESIDENT_BYTES = 2**30
 
 
 def default_data_dir() -> Path:
-    """The environment variable GANZOO_DATA, else `data` in the current directory."""
+    """Return the environment variable GANZOO_DATA, else `data` in the current directory."""
     return Path(os.environ.get("GANZOO_DATA") or "data")
 
 
 def to_unit_range(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """uint8 0..255 to `dtype` in [-1, 1], by x / 127.5 - 1; floats are in their range already, only `dtype` changes."""
+    """Scale uint8 0..255 to `dtype` in [-1, 1], by x / 127.5 - 1; of floats, in their range already, change `dtype`."""
     if images.is_floating_point():
         return images.to(dtype)
     return images.to(dtype).div_(127.5).sub_(1.0)
@@ -87,7 +87,7 @@ class ImageDataModule(LightningDataModule):
     @property
     @abstractmethod
     def image_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width) of every image; known before anything is read."""
+        """Return (channels, height, width) of every image; known before anything is read."""
 
     @abstractmethod
     def load(self) -> dict[str, Images]:
@@ -101,7 +101,7 @@ class ImageDataModule(LightningDataModule):
             self.splits = check_splits(type(self).__name__, self.load(), self.image_shape, self.num_classes)
 
     def train_dataloader(self) -> DataLoader[Images]:
-        """One item per training step: `batches_per_step x batch_size` images."""
+        """Load the images of one training step an item: `batches_per_step x batch_size` of them."""
         trainer, data = self.trainer, self.splits["train"]
         assert trainer is not None, "a training loader needs a Trainer: it is cut to the model's critic steps"
         per_step = self.batch_size * getattr(trainer.lightning_module, "batches_per_step", 1)
@@ -123,7 +123,7 @@ class ImageDataModule(LightningDataModule):
         return batch_loader(self.near(data), sampler, self.num_workers)
 
     def near(self, data: Images) -> Images:
-        """`data` on the trainer's device, where that is no CPU and it fits in RESIDENT_BYTES: then no image travels."""
+        """Return `data` on the trainer's device, if no CPU and if it fits in RESIDENT_BYTES: then no image travels."""
         assert self.trainer is not None
         device = self.trainer.strategy.root_device
         if device.type == "cpu" or self.num_workers or data.images.nbytes > RESIDENT_BYTES:
@@ -155,7 +155,7 @@ class ImageDataModule(LightningDataModule):
             raise MisconfigurationException(f"--ckpt_path: the checkpoint is of a run whose {'; '.join(told)}")
 
     def ordered_loader(self, data: Images) -> DataLoader[Images]:
-        """Every image of `data` once across the processes, in order."""
+        """Load every image of `data` once across the processes, in order."""
         trainer = self.trainer
         rank, world = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
         if 0 < len(data.images) < world:  # Lightning would fail on some ranks and leave the others waiting
@@ -166,21 +166,21 @@ class ImageDataModule(LightningDataModule):
         return batch_loader(data, OrderedBatches(len(data.images), self.batch_size, rank, world), self.num_workers)
 
     def val_dataloader(self) -> DataLoader[Images]:
-        """Held-out images that choose checkpoints."""
+        """Load the held-out images that choose checkpoints."""
         return self.ordered_loader(self.splits["val"])
 
     def test_dataloader(self) -> DataLoader[Images]:
-        """Held-out images that are looked at last. Raises MisconfigurationException where there are none."""
+        """Load the held-out images that are looked at last. Raise MisconfigurationException where there are none."""
         if not len(self.splits["test"].images):
             raise MisconfigurationException(f"{type(self).__name__}: there are no test images; hold some of them out")
         return self.ordered_loader(self.splits["test"])
 
     def predict_dataloader(self) -> DataLoader[Tensor]:
-        """Numbers 0 .. predict_samples - 1 in batches: the model makes one image for each."""
+        """Load numbers 0 .. predict_samples - 1 in batches: the model makes one image for each."""
         return DataLoader(torch.arange(self.predict_samples), batch_size=self.batch_size)  # type: ignore[arg-type]
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Scales images that are uint8 to [-1, 1] and, in training, flips half of them; leaves anything else alone."""
+        """Scale uint8 images to [-1, 1] and, in training, flip half of them; leave anything else alone."""
         if not isinstance(batch, Images) or self.trainer is None:
             return batch
         images = batch.images

@@ -82,7 +82,7 @@ def check_class(folder: Path, inside: Children) -> None:
 
 
 def advice(folder: Path, inside: Children) -> str:
-    """What to do about a folder without images."""
+    """Return what to do about a folder without images."""
     if inside.apple_doubles or any(name in FOREIGN_FOLDERS for name in folder.parts):
         return "what macOS adds to archives is no image: take the folder of the same name that lies beside __MACOSX"
     there = f", it holds {kinds(inside.ignored)}" if inside.ignored else ""

@@ -65,16 +65,16 @@ class MNISTDataModule(ImageDataModule):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(1, image_size, image_size)."""
+        """Return (1, image_size, image_size)."""
         return 1, self.image_size, self.image_size
 
     @property
     def folder(self) -> Path:
-        """Where the four files are."""
+        """Return the folder of the four files."""
         return self.data_dir / "MNIST" / "raw"
 
     def prepare_data(self) -> None:
-        """Downloads the files if that was asked for and one is missing. Raises DataError if they cannot be had."""
+        """Download the files if that was asked for and one is missing. Raise DataError if they cannot be had."""
         if not self.download or not self.missing():
             return
         self.check_places()
@@ -105,7 +105,7 @@ class MNISTDataModule(ImageDataModule):
                 raise DataError(f"{path}: {error.strerror}; remove it") from error
 
     def missing(self) -> list[str]:
-        """The files that are not there, or only as a .gz that an interrupted download left incomplete."""
+        """Return the files that are not there, or only as a .gz that an interrupted download left incomplete."""
 
         def is_there(path: Path) -> bool:
             try:
@@ -116,7 +116,7 @@ class MNISTDataModule(ImageDataModule):
         return [name for name in MD5 if not is_there(self.folder / name)]
 
     def load(self) -> dict[str, Images]:
-        """Reads and checks the four files. Raises DataError."""
+        """Read and check the four files. Raise DataError."""
         train, test = self.read("train"), self.read("t10k")
         few = torch.zeros(len(train.images), dtype=torch.bool)
         if self.per_class:
@@ -132,7 +132,7 @@ class MNISTDataModule(ImageDataModule):
         return splits | {"train": train.take(few), "unused": splits["train"]} if self.per_class else splits
 
     def read(self, part: str) -> Images:
-        """The images and labels of one part, `train` or `t10k`, in the files' order. Raises DataError."""
+        """Read the images and labels of one part, `train` or `t10k`, in the files' order. Raise DataError."""
         images_file, labels_file = self.find(f"{part}-images-idx3-ubyte"), self.find(f"{part}-labels-idx1-ubyte")
         images = read_idx(images_file, (SIZE, SIZE), self.md5(images_file))
         labels = read_idx(labels_file, (), self.md5(labels_file))
@@ -146,7 +146,7 @@ class MNISTDataModule(ImageDataModule):
         return Images(resized(images.unsqueeze(1), self.image_size), labels.long())
 
     def find(self, name: str) -> Path:
-        """The file of that name, or its .gz. Raises DataError."""
+        """Find the file of that name, or its .gz. Raise DataError."""
         path = self.folder / name
         if (found := idx_file(path)) is None:
             raise DataError(
@@ -156,12 +156,12 @@ class MNISTDataModule(ImageDataModule):
         return found
 
     def md5(self, path: Path) -> str | None:
-        """What the uncompressed file must hash to, None if that is not checked."""
+        """Return what the uncompressed file must hash to, None if that is not checked."""
         return MD5[path.name.removesuffix(".gz")] if self.check_md5 else None
 
 
 def resized(images: Tensor, size: int) -> Tensor:
-    """uint8 [N, C, H, W] resized bilinearly, with antialiasing, to uint8 [N, C, size, size]."""
+    """Resize uint8 [N, C, H, W] bilinearly, with antialiasing, to uint8 [N, C, size, size]."""
     if images.shape[-2:] == (size, size):
         return images
     out = torch.empty(*images.shape[:2], size, size, dtype=torch.uint8)

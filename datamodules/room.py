@@ -36,7 +36,7 @@ def of_container() -> int | None:
 
 
 def groups() -> Iterator[tuple[Path, int]]:
-    """The control groups that this process is in, from its own outwards, and the version of their files' names."""
+    """Return this process' control groups, from its own outwards, and the version of their files' names."""
     with suppress(OSError, ValueError):
         for line in OWN_GROUPS.read_text().splitlines():
             number, controllers, path = line.split(":", 2)

@@ -56,12 +56,12 @@ class StoredImages:
 
     @property
     def shape(self) -> torch.Size:
-        """[N, C, H, W]."""
+        """Return [N, C, H, W]."""
         return torch.Size((len(self), *self.stored_shape[1:]))
 
     @property
     def nbytes(self) -> int:
-        """Of all images, were they in memory."""
+        """Return the size of all images in bytes, were they in memory."""
         return math.prod(self.shape)
 
     def __getitem__(self, index: Tensor | slice) -> Tensor:
@@ -73,7 +73,7 @@ class StoredImages:
         return torch.from_numpy(self.pixels[places])
 
     def places(self, index: Tensor | slice) -> Tensor:
-        """Where in the file the images at `index` are, int64 [M]."""
+        """Return where in the file the images at `index` are, int64 [M]."""
         if isinstance(index, slice):
             index = torch.arange(*index.indices(len(self)))
         elif index.dtype == torch.bool:
@@ -81,11 +81,11 @@ class StoredImages:
         return index.cpu() if self.index is None else self.index[index.cpu()]
 
     def subset(self, index: Tensor) -> "StoredImages":
-        """The images at `index`, int64 [M] or bool [N]; none is read."""
+        """Return the images at `index`, int64 [M] or bool [N]; none is read."""
         return StoredImages(self.path, self.stored_shape, self.places(index))
 
     def split(self, size: int) -> Iterator[Tensor]:
-        """All images in order, at most `size` at a time, as torch's `split` gives them."""
+        """Yield all images in order, at most `size` at a time, as torch's `split` gives them."""
         return (self[begin : begin + size] for begin in range(0, len(self), size))
 
     def advise(self, name: str, begin: int, size: int) -> None:
@@ -153,7 +153,7 @@ def store(
 
 
 def progress(parts: Iterable[np.ndarray], total: int) -> Iterator[np.ndarray]:
-    """The same parts, with a line for each tenth of the total."""
+    """Yield the parts, with a log line for each tenth of the total."""
     done = 0
     for part in parts:
         yield part

@@ -55,22 +55,22 @@ class ToyDataModule(ImageDataModule):
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(2, 1, 1)."""
+        """Return (2, 1, 1)."""
         return 2, 1, 1
 
     def load(self) -> dict[str, Images]:
-        """Draws the points."""
+        """Draw the points."""
         return {name: self.draw(name) for name in ("train", "val", "test")}
 
     def draw(self, split: str) -> Images:
-        """The points of one split, mode by mode."""
+        """Draw the points of one split, mode by mode."""
         labels = torch.arange(self.points) * len(self.centres) // self.points
         noise = torch.randn(self.points, 2, generator=seeded(f"toy {self.kind} {split}", self.seed))
         return Images((self.centres[labels] + self.std * noise).view(-1, 2, 1, 1), labels)
 
 
 def gaussians(kind: Kind) -> tuple[Tensor, float]:
-    """The centres, float [modes, 2], and the standard deviation of each coordinate."""
+    """Return the centres, float [modes, 2], and the standard deviation of each coordinate."""
     if kind == "unimodal":
         return torch.zeros(1, 2), 0.3
     if kind == "bimodal":

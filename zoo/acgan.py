@@ -38,7 +38,7 @@ class ACGAN(GAN):
 
     @property
     def players(self) -> tuple[nn.Module, nn.Module]:
-        """The critic's optimizer trains the classifier too."""
+        """Return the critic with the classifier, which its optimizer trains too, and the generator."""
         return nn.ModuleList([self.critic, self.classifier]), nn.ModuleList([self.generator, self.prior])
 
     def critic_loss(self, real: Batch, fake: Batch) -> Tensor:

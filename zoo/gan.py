@@ -151,7 +151,7 @@ class GAN(AdversarialModule):
 
     @property
     def critic_terms(self) -> list[Callable[[Batch, Batch], Tensor]]:
-        """The losses of the optimizer steps that make one critic update: see `critic_update`."""
+        """Yield the losses of the optimizer steps that make one critic update: see `critic_update`."""
         if self.critic_update == "joint":
             return [self.critic_loss]
         on_real = lambda real, fake: losses.mean(softplus(-self.critic_outputs(real)[0]))  # noqa: E731
@@ -180,7 +180,7 @@ class GAN(AdversarialModule):
 
     @classmethod
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> "GAN":
-        """Lightning's, which gives a model in evaluation mode here; `zoo.load` finds the class by itself.
+        """Load a model in evaluation mode, else as Lightning does; `zoo.load` finds the class by itself.
 
         Raises CheckpointError for what is no checkpoint of this class.
         """

@@ -77,7 +77,7 @@ class InfoGAN(GAN):
 
     @property
     def players(self) -> tuple[nn.Module, nn.Module]:
-        """The critic's optimizer trains Q too."""
+        """Return the critic with Q, which its optimizer trains too, and the generator."""
         return nn.ModuleList([self.critic, self.q]), nn.ModuleList([self.generator, self.prior])
 
     def critic_loss(self, real: Batch, fake: Batch) -> Tensor:

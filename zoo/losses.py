@@ -14,12 +14,12 @@ from torch.nn.functional import relu, softplus
 
 
 def mean(outputs: Tensor) -> Tensor:
-    """The mean in float32 at least: bfloat16 has 8 bits, and a Wasserstein estimate is a small difference of means."""
+    """Compute the mean in float32 at least: bfloat16 has 8 bits, and a Wasserstein estimate is a small difference."""
     return outputs.to(torch.promote_types(outputs.dtype, torch.float32)).mean()
 
 
 def logistic_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
-    """Binary cross entropy with real = 1, fake = 0, halved so that a critic that knows nothing pays ln 2.
+    """Compute binary cross entropy, real = 1, fake = 0, halved: a critic that knows nothing has ln 2.
 
     -(log D(x) + log(1 - D(G(z)))) / 2 with D = sigmoid(critic). arXiv:1406.2661, Equation 1.
     """
@@ -27,57 +27,57 @@ def logistic_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
 
 
 def logistic_generator(on_fake: Tensor) -> Tensor:
-    """The non-saturating generator: -log D(G(z)). arXiv:1406.2661, Section 3."""
+    """Compute the non-saturating loss: -log D(G(z)). arXiv:1406.2661, Section 3."""
     return mean(softplus(-on_fake))
 
 
 def wasserstein_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
-    """f(G(z)) - f(x): minus the estimate of the Wasserstein distance. arXiv:1701.07875, Algorithm 1."""
+    """Compute f(G(z)) - f(x): minus the estimate of the Wasserstein distance. arXiv:1701.07875, Algorithm 1."""
     return mean(on_fake) - mean(on_real)
 
 
 def wasserstein_generator(on_fake: Tensor) -> Tensor:
-    """-f(G(z)). arXiv:1701.07875, Algorithm 1."""
+    """Compute -f(G(z)). arXiv:1701.07875, Algorithm 1."""
     return -mean(on_fake)
 
 
 def least_squares_critic(on_real: Tensor, on_fake: Tensor, *, a: float = 0.0, b: float = 1.0) -> Tensor:
-    """Half of (f(x) - b)^2 plus half of (f(G(z)) - a)^2. arXiv:1611.04076, Equation 2."""
+    """Compute half of (f(x) - b)^2 plus half of (f(G(z)) - a)^2. arXiv:1611.04076, Equation 2."""
     return (mean((on_real - b).square()) + mean((on_fake - a).square())) / 2
 
 
 def least_squares_generator(on_fake: Tensor, *, c: float = 1.0) -> Tensor:
-    """Half of (f(G(z)) - c)^2. arXiv:1611.04076, Equation 2; (a, b, c) = (-1, 1, 0) gives Pearson's chi^2."""
+    """Compute half of (f(G(z)) - c)^2. arXiv:1611.04076, Equation 2; (a, b, c) = (-1, 1, 0) gives Pearson's chi^2."""
     return mean((on_fake - c).square()) / 2
 
 
 def hinge_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
-    """max(0, 1 - f(x)) + max(0, 1 + f(G(z))). arXiv:1802.05957, Equation 16."""
+    """Compute max(0, 1 - f(x)) + max(0, 1 + f(G(z))). arXiv:1802.05957, Equation 16."""
     return mean(relu(1 - on_real)) + mean(relu(1 + on_fake))
 
 
 def hinge_generator(on_fake: Tensor) -> Tensor:
-    """-f(G(z)). arXiv:1802.05957, Equation 17."""
+    """Compute -f(G(z)). arXiv:1802.05957, Equation 17."""
     return wasserstein_generator(on_fake)
 
 
 def relativistic_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
-    """softplus(-(f(x_i) - f(G(z_i)))): pairs i, i, as in RSGAN (arXiv:1807.00734) and R3GAN (arXiv:2501.05441)."""
+    """Compute softplus(-(f(x_i) - f(G(z_i)))): pairs i, i, as in RSGAN (arXiv:1807.00734), R3GAN (arXiv:2501.05441)."""
     return mean(softplus(on_fake - on_real))
 
 
 def relativistic_generator(on_real: Tensor, on_fake: Tensor) -> Tensor:
-    """softplus(-(f(G(z_i)) - f(x_i))): the same pairs, turned round."""
+    """Compute softplus(-(f(G(z_i)) - f(x_i))): the same pairs, turned round."""
     return mean(softplus(on_real - on_fake))
 
 
 def relativistic_average_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
-    """Each output against the other batch's mean, through which gradients flow. arXiv:1807.00734, RaSGAN, halved."""
+    """Compare each output with the other batch's mean, with its gradients. arXiv:1807.00734, RaSGAN, halved."""
     return (mean(softplus(mean(on_fake) - on_real)) + mean(softplus(on_fake - mean(on_real)))) / 2
 
 
 def relativistic_average_generator(on_real: Tensor, on_fake: Tensor) -> Tensor:
-    """The critic's loss with real and fake exchanged. arXiv:1807.00734, RaSGAN, halved."""
+    """Compute the critic's loss with real and fake exchanged. arXiv:1807.00734, RaSGAN, halved."""
     return relativistic_average_critic(on_fake, on_real)
 
 
@@ -101,7 +101,7 @@ def input_gradients(critic: Callable[[Tensor], Tensor], images: Tensor) -> Tenso
 def gradient_norms(
     critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, *, epsilon: Tensor | None = None, eps: float = 1e-12
 ) -> Tensor:
-    """||grad f(x_hat)||_2 per sample, [N], where x_hat = epsilon * real + (1 - epsilon) * fake.
+    """Compute ||grad f(x_hat)||_2 per sample, [N], where x_hat = epsilon * real + (1 - epsilon) * fake.
 
     The norm runs over all of a sample's pixels; `critic` must treat samples one by one (no batch norm), else the
     gradient of the sum is not the sample's own. Computed in full precision under autocast, and with a graph, so that
@@ -122,7 +122,7 @@ def gradient_norms(
 
 
 def norm_penalty(norms: Tensor, *, target: float = 1.0, one_sided: bool = False) -> Tensor:
-    """Mean of (norm - target)^2, or of max(norm - target, 0)^2 if `one_sided`. arXiv:1704.00028, Section 4."""
+    """Compute mean (norm - target)^2, or mean max(norm - target, 0)^2 if `one_sided`. arXiv:1704.00028, Section 4."""
     excess = norms - target
     return (excess.relu() if one_sided else excess).square().mean()
 
@@ -137,7 +137,7 @@ def gradient_penalty(
     one_sided: bool = False,
     eps: float = 1e-12,
 ) -> Tensor:
-    """Mean over samples of (||grad f(x_hat)||_2 - target)^2, not yet weighted. arXiv:1704.00028, Equation 3.
+    """Compute the mean over samples of (||grad f(x_hat)||_2 - target)^2, unweighted. arXiv:1704.00028, Equation 3.
 
     See `gradient_norms` for the first arguments and `norm_penalty` for the others.
     """

@@ -81,7 +81,7 @@ class ModifiedInceptionScore(Metric):
         self.sum_p_log_p = self.sum_p_log_p.index_add(0, group, (p * log_p).sum(dim=1))
 
     def compute(self) -> tuple[Tensor, Tensor]:
-        """Unweighted mean and std (ddof 0) over the non-empty classes; a ValueError if there was no data at all."""
+        """Compute unweighted mean and std (ddof 0) over the non-empty classes. Raise ValueError without any data."""
         scores = self._scores()[self.n > 0]
         if not len(scores):
             raise ValueError("ModifiedInceptionScore: no score without data, update() never got a row of logits")
@@ -89,12 +89,12 @@ class ModifiedInceptionScore(Metric):
         return mean, torch.where(mean.isinf(), mean, std)  # inf - inf would be nan
 
     def per_class(self) -> Tensor:
-        """The score of each class, float64 [C], nan where empty ([1] for "none"); all ranks call it, as compute."""
+        """Return the score of each class, float64 [C], nan if empty ([1] for "none"); all ranks call it, as compute."""
         with self.sync_context(dist_sync_fn=self.dist_sync_fn, should_sync=self.sync_on_compute):
             return self._scores()
 
     def counts(self) -> Tensor:
-        """The number of images in each class, int64 [C] ([1] for "none"); all ranks call it, as compute."""
+        """Return the number of images in each class, int64 [C] ([1] for "none"); all ranks call it, as compute."""
         with self.sync_context(dist_sync_fn=self.dist_sync_fn, should_sync=self.sync_on_compute):
             return self.n.clone()
 

@@ -55,7 +55,7 @@ class R3GAN(GAN):
 
     @property
     def regularisers(self) -> Sequence[Regulariser]:
-        """R1 and R2, where they are lazy."""
+        """Return R1 and R2, where they are lazy."""
         every = self.hparams.penalty_every
         return [Regulariser("penalty", CRITIC, self.lazy_penalty, every)] if every > 1 else []
 

@@ -15,12 +15,12 @@ def reconstruction_errors(images: Tensor, decoded: Tensor, norm: Literal["l1", "
 
 
 def began_critic(on_real: Tensor, on_fake: Tensor, k: Tensor | float) -> Tensor:
-    """L(x) - k L(G(z)). arXiv:1703.10717, Section 3.4."""
+    """Compute L(x) - k L(G(z)). arXiv:1703.10717, Section 3.4."""
     return mean(on_real) - k * mean(on_fake)
 
 
 def began_generator(on_fake: Tensor) -> Tensor:
-    """L(G(z)). arXiv:1703.10717, Section 3.4."""
+    """Compute L(G(z)). arXiv:1703.10717, Section 3.4."""
     return mean(on_fake)
 
 
@@ -36,10 +36,10 @@ def began_convergence(on_real: Tensor, on_fake: Tensor, *, gamma: float = 0.5) -
 
 
 def energy_critic(on_real: Tensor, on_fake: Tensor, *, margin: float) -> Tensor:
-    """E(x) + max(0, m - E(G(z))), the maximum for each sample. arXiv:1609.03126, Equation 1."""
+    """Compute E(x) + max(0, m - E(G(z))), the maximum for each sample. arXiv:1609.03126, Equation 1."""
     return mean(on_real) + mean(relu(margin - on_fake))
 
 
 def energy_generator(on_fake: Tensor) -> Tensor:
-    """E(G(z)). arXiv:1609.03126, Equation 2."""
+    """Compute E(G(z)). arXiv:1609.03126, Equation 2."""
     return mean(on_fake)

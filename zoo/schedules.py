@@ -24,11 +24,11 @@ class Alternate(Schedule):
         self.made = 0
 
     def begin_batch(self) -> None:
-        """Forgets a round that an exception cut short."""
+        """Forget moves that an exception cut short."""
         self.made = 0
 
     def moves_generator(self, generator_loss: float = 0.0) -> bool:
-        """True for the last move of each round."""
+        """Return True for the generator's move, after the critic's."""
         self.made = (self.made + 1) % self.moves
         return self.made == 0
 
@@ -49,19 +49,19 @@ class ToyThreshold(Schedule):
         self.threshold, self.floor, self.balance = 1.0, 0.73, 0
 
     def begin_epoch(self) -> None:
-        """Lowers the floor."""
+        """Lower the floor."""
         if self.balance < -1000:
             self.floor = max(self.floor - 0.005, 0.70)
 
     def begin_batch(self) -> None:
-        """Moves the threshold."""
+        """Move the threshold."""
         if self.balance > 10:
             self.threshold, self.balance = min(self.threshold + 0.01, 1.0), 0
         if self.balance < -150 and self.threshold > self.floor:
             self.threshold, self.balance = max(self.threshold - 0.001, self.floor), 0
 
     def moves_generator(self, generator_loss: float) -> bool:
-        """True above the threshold."""
+        """Return True above the threshold."""
         generator = generator_loss > self.threshold
         self.balance += 1 if generator else -1
         return generator
@@ -82,14 +82,14 @@ class MNISTThreshold(Schedule):
         self.threshold, self.generator_run, self.critic_run = 1.0, 0, 0
 
     def begin_batch(self) -> None:
-        """Moves the threshold."""
+        """Move the threshold."""
         if self.generator_run > 3:
             self.threshold, self.generator_run = min(self.threshold + 0.003, 1.0), 0
         if self.critic_run > 1:
             self.threshold, self.critic_run = max(self.threshold - 0.003, 0.70), 0
 
     def moves_generator(self, generator_loss: float) -> bool:
-        """True above the threshold."""
+        """Return True above the threshold."""
         generator = generator_loss > self.threshold
         self.generator_run = self.generator_run + 1 if generator else 0
         self.critic_run = 0 if generator else self.critic_run + 1

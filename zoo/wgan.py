@@ -47,18 +47,18 @@ class WGAN(GAN):
         self.clip, self.clip_buffers = clip, clip_buffers
 
     def critic_loss(self, real: Batch, fake: Batch) -> Tensor:
-        """f(G(z)) - f(x)."""
+        """Compute f(G(z)) - f(x)."""
         distance = losses.wasserstein_critic(*self.critic_outputs(real, fake))
         self.observe(wasserstein=-distance)
         return distance
 
     def generator_loss(self, real: Batch, fake: Batch) -> Tensor:
-        """-f(G(z))."""
+        """Compute -f(G(z))."""
         return losses.wasserstein_generator(*self.critic_outputs(fake))
 
     @torch.no_grad()
     def constrain_critic(self) -> None:
-        """Clips the parameters, batch norm's too."""
+        """Clip the parameters, batch norm's too."""
         for weight in self.critic.parameters():
             weight.clamp_(-self.clip, self.clip)
         for statistic in self.critic.buffers() if self.clip_buffers else ():

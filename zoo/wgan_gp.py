@@ -62,7 +62,7 @@ class WGANGP(GAN):
             )
 
     def critic_loss(self, real: Batch, fake: Batch) -> Tensor:
-        """f(G(z)) - f(x) + lambda (||grad f(x_hat)|| - 1)^2."""
+        """Compute f(G(z)) - f(x) + lambda (||grad f(x_hat)|| - 1)^2."""
         distance = losses.wasserstein_critic(*self.critic_outputs(real, fake))
         norms = losses.gradient_norms(self.critic_given(real), real.images, fake.images, eps=self.gp_eps)
         penalty = losses.norm_penalty(norms)
@@ -70,5 +70,5 @@ class WGANGP(GAN):
         return distance + self.gp_weight * penalty
 
     def generator_loss(self, real: Batch, fake: Batch) -> Tensor:
-        """-f(G(z))."""
+        """Compute -f(G(z))."""
         return losses.wasserstein_generator(*self.critic_outputs(fake))

@@ -37,7 +37,7 @@ class BestCheckpoint(ModelCheckpoint):
         )
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Finds its folder."""
+        """Find its folder."""
         if self.dirpath is None:
             self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
         if stage == "fit":
@@ -46,13 +46,13 @@ class BestCheckpoint(ModelCheckpoint):
         super().setup(trainer, pl_module, stage)
 
     def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
-        """Whether this state is the best: ModelCheckpoint would take the first one, whatever it is."""
+        """Return whether this state is the best: ModelCheckpoint would take the first one, whatever it is."""
         if current is None or current.isnan() or not are_finite(trainer.lightning_module):
             return False
         return super().check_monitor_top_k(trainer, current)
 
     def check(self, scores: Scores) -> None:
-        """Raises MisconfigurationException for a score that validation will not log, before anything is trained."""
+        """Raise MisconfigurationException for a score that validation will not log, before anything is trained."""
         monitor = str(self.monitor)
         score = monitor.removeprefix("val/")
         known = {key: metric for metric, keys in METRICS.items() for key in keys}

@@ -36,24 +36,24 @@ class LastCheckpoint(Checkpoint):
         self.saved_step = self.refused_step = -1
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forgets what an earlier run saved."""
+        """Forget what an earlier run saved."""
         self.saved_step = self.refused_step = -1
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves when the step is due."""
+        """Save when the step is due."""
         if trainer.global_step % self.every_n_steps == 0:
             self.save(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves a validated step again: a run resumed from before its validation would skip it."""
+        """Save a validated step again: a run resumed from before its validation would skip it."""
         if trainer.global_step == self.saved_step and trainer.state.fn == TrainerFn.FITTING:
             self.saved_step = -1
             self.save(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves the final state."""
+        """Save the final state."""
         self.save(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -68,12 +68,12 @@ class LastCheckpoint(Checkpoint):
         log.warning("weights are not finite at the end: %s is of an earlier step", self.path(trainer))
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Saves when the process is told to end, which Lightning looks at between steps; never a step half done."""
+        """Save when the process is told to end, which Lightning looks at between steps; never a step half done."""
         if isinstance(exception, SIGTERMException):
             self.save(trainer)
 
     def save(self, trainer: Trainer) -> None:
-        """Every rank takes part; rank 0 writes."""
+        """Save on every rank together; rank 0 writes."""
         if trainer.global_step == self.saved_step or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         path = self.path(trainer)

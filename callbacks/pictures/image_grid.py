@@ -15,22 +15,22 @@ from zoo.engine.sampler import evaluating
 
 
 def to_bytes(images: Tensor) -> Tensor:
-    """Images in [-1, 1] as uint8 0..255 on the CPU, whatever their shape."""
+    """Convert images in [-1, 1] to uint8 0..255 on the CPU, whatever their shape."""
     return ((images.float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def from_bytes(images: Tensor) -> Tensor:
-    """uint8 0..255 as floats in [-1, 1]; floats are that already."""
+    """Convert uint8 0..255 to floats in [-1, 1]; leave floats as they are."""
     return images if images.is_floating_point() else images.float() / 127.5 - 1
 
 
 def are_pictures(images: Tensor) -> bool:
-    """Whether images [N, C, H, W] are grey or RGB; points, for one, are not."""
+    """Return whether images [N, C, H, W] are grey or RGB; points, for one, are not."""
     return images.shape[1] in (1, 3)
 
 
 def grid_picture(images: Tensor, columns: int | None = None, tile: int = 32) -> Image.Image:
-    """Images [N, C, H, W] in [-1, 1] (C 1 or 3) as one picture, row by row, on a near-square grid.
+    """Draw images [N, C, H, W] in [-1, 1] (C 1 or 3) as one picture, row by row, on a near-square grid.
 
     Small images are enlarged by whole numbers, without blurring, until a side has at least `tile` pixels.
     """
@@ -69,11 +69,11 @@ class ImageGrid(Pictures):
         self.num_images, self.rescale = num_images, rescale
 
     def draws(self, model: AdversarialModule) -> bool:
-        """See Pictures."""
+        """Return whether the model makes pictures."""
         return are_pictures(torch.empty(1, *model.image_shape))
 
     def picture(self, trainer: Trainer, model: AdversarialModule) -> Image.Image:
-        """See Pictures."""
+        """Draw samples on a grid."""
         images = model.sample(self.num_images, self.latents_seed())
         if self.rescale == "minmax":
             low, high = images.aminmax()
@@ -81,7 +81,7 @@ class ImageGrid(Pictures):
         return grid_picture(images)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the tested generator, and real images to hold beside it."""
+        """Draw the tested generator, and real images to hold beside it."""
         super().on_test_end(trainer, pl_module)
         splits = getattr(trainer.datamodule, "splits", {})  # type: ignore[attr-defined]
         if trainer.is_global_zero and "test" in splits:
@@ -109,11 +109,11 @@ class LabelGrid(Pictures):
         self.num_images = num_images
 
     def draws(self, model: AdversarialModule) -> bool:
-        """See Pictures."""
+        """Return whether the model makes pictures and has labels."""
         return bool(model.prior.num_labels) and are_pictures(torch.empty(1, *model.image_shape))
 
     def picture(self, trainer: Trainer, model: AdversarialModule) -> Image.Image:
-        """See Pictures."""
+        """Draw a row for each label."""
         sampler = model.trained_sampler
         labels = torch.arange(model.prior.num_labels or 0, device=model.device).repeat_interleave(self.num_images)
         with torch.no_grad(), evaluating(sampler):

@@ -44,30 +44,30 @@ class Pictures(Callback):
 
     @abstractmethod
     def draws(self, model: AdversarialModule) -> bool:
-        """Whether this is a picture of such models."""
+        """Return whether this is a picture of such models."""
 
     @abstractmethod
     def picture(self, trainer: Trainer, model: AdversarialModule) -> Image.Image:
-        """The picture of the model as it is."""
+        """Draw the model as it is."""
 
     def latents_seed(self) -> torch.Generator:
-        """The same draws for each picture."""
+        """Return the seed of each picture's latents: the same draws for all."""
         return torch.Generator().manual_seed(self.seed)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forgets the pictures of an earlier run."""
+        """Forget the pictures of an earlier run."""
         self.drawn_step, self.drawn = -1, []
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Draws when the step is due."""
+        """Draw when the step is due."""
         step = trainer.global_step
         if step % self.every_n_steps == 0 or step == 1:
             self.draw(trainer, pl_module, f"step_{step:07d}", step)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the last step, whatever ended the training, and strings the pictures together."""
+        """Draw the last step, whatever ended the training, and write all pictures as one that moves."""
         if self.drawn_step != (step := trainer.global_step):
             self.draw(trainer, pl_module, f"step_{step:07d}", step)
         if self.gif and self.drawn and not trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -78,12 +78,12 @@ class Pictures(Callback):
                 log.warning("no picture %s (%s)", path, error.strerror)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws the tested model, whose trainer has taken no steps itself."""
+        """Draw the tested model, whose trainer has taken no steps itself."""
         assert isinstance(pl_module, AdversarialModule)
         self.draw(trainer, pl_module, "test", pl_module.trained_steps)
 
     def draw(self, trainer: Trainer, model: LightningModule, name: str, step: int) -> None:
-        """One picture to every place."""
+        """Draw one picture, and send it to every place."""
         assert isinstance(model, AdversarialModule)
         if not (trainer.is_global_zero and self.draws(model)):
             return
@@ -115,7 +115,7 @@ def write_picture(picture: Image.Image, path: Path) -> bool:
 
 
 def write_gif(files: Sequence[Path], path: Path, max_frames: int = 50, max_width: int = 300) -> None:
-    """Pictures as one that moves: at most `max_frames` of them, evenly chosen, the last one held longer."""
+    """Write pictures as one that moves: at most `max_frames` of them, evenly chosen, the last one held longer."""
     if len(files) < 2:
         return
     count = min(len(files), max_frames)

@@ -28,13 +28,13 @@ class SampleWriter(Callback):
         self.written = 0  # of latents, by this process
 
     def folder(self, trainer: Trainer) -> Path:
-        """`predictions/` under the trainer's default_root_dir; made if needed."""
+        """Return `predictions/` under the trainer's default_root_dir; make it if needed."""
         folder = Path(trainer.default_root_dir) / "predictions"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Clears away the samples of an earlier prediction: this one may make fewer."""
+        """Clear away the samples of an earlier prediction: this one may make fewer."""
         self.written = 0
         if trainer.is_global_zero:
             for pattern in ("[0-9]*.png", "points*.csv"):
@@ -51,7 +51,7 @@ class SampleWriter(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Writes one file, or line, for each sample, named by its number; latents are numbered as they come."""
+        """Write one file, or line, for each sample, named by its number; latents are numbered as they come."""
         numbers = self.numbers(trainer, batch, len(outputs))
         if not are_pictures(outputs):
             name = f"points-{trainer.global_rank}.csv" if trainer.global_rank else "points.csv"
@@ -74,7 +74,7 @@ class SampleWriter(Callback):
         return [trainer.global_rank + trainer.world_size * number for number in range(first, first + count)]
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the grid."""
+        """Write the grid."""
         if trainer.is_global_zero and self.first:
             grid_picture(torch.cat(self.first)[: self.grid_images]).save(self.folder(trainer) / "grid.png")
         self.first = []

@@ -22,7 +22,7 @@ DATA, SAMPLE, OUTLINE = (120, 120, 120), (255, 165, 0), (0, 0, 0)
 
 
 def is_points(pl_module: LightningModule) -> bool:
-    """Whether the model's images are points: two numbers."""
+    """Return whether the model's images are points: two numbers."""
     return math.prod(getattr(pl_module, "image_shape", ())) == 2
 
 
@@ -51,11 +51,11 @@ class Scatter(Pictures):
     # -- pictures --
 
     def draws(self, model: AdversarialModule) -> bool:
-        """See Pictures."""
+        """Return whether the model makes points."""
         return is_points(model)
 
     def picture(self, trainer: Trainer, model: AdversarialModule) -> Image.Image:
-        """See Pictures."""
+        """Draw samples over data over the critic's surface."""
         samples = model.sample(self.num_points, self.latents_seed()).flatten(1).cpu()
         train = getattr(trainer.datamodule, "splits", {}).get("train")  # type: ignore[attr-defined]
         data = samples[:0] if train is None else evenly(train.images, self.num_points).flatten(1)
@@ -64,38 +64,38 @@ class Scatter(Pictures):
     # -- scores --
 
     def begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forgets the last evaluation."""
+        """Forget the last evaluation."""
         data = trainer.datamodule  # type: ignore[attr-defined]
         known = is_points(pl_module) and hasattr(data, "centres")
         self.coverage = ModeCoverage(data.centres, data.std).to(pl_module.device) if known else None
 
     def count(self, outputs: Any) -> None:
-        """Adds a batch of samples."""
+        """Add a batch of samples."""
         if self.coverage is not None and isinstance(outputs, Tensor):
             self.coverage.update(outputs)
 
     def finish(self, pl_module: LightningModule, stage: str) -> None:
-        """Logs the scores; a ModelCheckpoint may monitor them."""
+        """Log the scores; a ModelCheckpoint may monitor them."""
         if self.coverage is not None and self.coverage.update_called:
             for name, value in self.coverage.compute().items():
                 pl_module.log(f"{stage}/{name}", value)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begins a validation."""
+        """Begin a validation."""
         self.begin(trainer, pl_module)
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
-        """Counts the fakes made for the batch."""
+        """Count the fakes made for the batch."""
         self.count(outputs)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ends a validation."""
+        """End a validation."""
         self.finish(pl_module, "val")
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begins a test; counts as many training points."""
+        """Begin a test; count as many training points."""
         self.begin(trainer, pl_module)
         self.real = {}
         if self.coverage is not None:
@@ -107,22 +107,22 @@ class Scatter(Pictures):
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
-        """Counts the fakes made for the batch."""
+        """Count the fakes made for the batch."""
         self.count(outputs)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Ends a test."""
+        """End a test."""
         self.finish(pl_module, "test")
 
 
 def evenly(points: Tensor, count: int) -> Tensor:
-    """At most `count` of the points, evenly chosen: they may lie in the order of their modes."""
+    """Return at most `count` of the points, evenly chosen: they may lie in the order of their modes."""
     return points[torch.linspace(0, len(points) - 1, min(count, len(points))).round().long()]
 
 
 @torch.no_grad()
 def critic_surface(model: Any, samples: Tensor, data: Tensor) -> Tensor | None:
-    """The critic's value at the middle of every cell, float [CELLS, CELLS], rows from the top down.
+    """Compute the critic's value at the middle of every cell, float [CELLS, CELLS], rows from the top down.
 
     Less the mean of what data and samples get on average: losses differ in scale and some critics have no zero, but
     above 0 is always nearer to data. None for a critic that sees its batch as a whole, or is told labels:
@@ -141,7 +141,7 @@ def critic_surface(model: Any, samples: Tensor, data: Tensor) -> Tensor | None:
 
 
 def scatter_picture(samples: Tensor, data: Tensor, surface: Tensor | None) -> Image.Image:
-    """Samples [N, 2] as orange dots, over data [M, 2] as grey ones, over the critic's surface in blue and red."""
+    """Draw samples [N, 2] as orange dots, over data [M, 2] as grey ones, over the critic's surface in blue and red."""
     pixels = np.full((SIDE, SIDE, 3), WHITE, np.uint8) if surface is None else heat_map(surface)
     stamp(pixels, data, 1.5, DATA)
     stamp(pixels, samples, 2.5, OUTLINE)
@@ -150,7 +150,7 @@ def scatter_picture(samples: Tensor, data: Tensor, surface: Tensor | None) -> Im
 
 
 def heat_map(surface: Tensor) -> np.ndarray:
-    """Values [H, W] as uint8 [SIDE, SIDE, 3]: white at 0, full colour for the farthest tenth."""
+    """Colour values [H, W] as uint8 [SIDE, SIDE, 3]: white at 0, full colour for the farthest tenth."""
     values = np.nan_to_num(surface.numpy().astype(np.float32), posinf=0, neginf=0)
     values /= max(float(np.quantile(np.abs(values), 0.9)), 1e-12)
     smooth = np.asarray(Image.fromarray(values).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
@@ -159,14 +159,14 @@ def heat_map(surface: Tensor) -> np.ndarray:
 
 
 def pixel(points: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns, int [N], of points [N, 2]; those outside of the picture are left out."""
+    """Return rows and columns, int [N], of points [N, 2]; those outside of the picture are left out."""
     inside = points[(points.abs() < LIMIT).all(dim=1)].double().numpy()
     column, row = ((sign * inside[:, axis] / LIMIT + 1) * (SIDE / 2) for axis, sign in ((0, 1), (1, -1)))
     return np.floor(row).astype(int).clip(0, SIDE - 1), np.floor(column).astype(int).clip(0, SIDE - 1)
 
 
 def stamp(pixels: np.ndarray, points: Tensor, radius: float, colour: tuple[int, int, int]) -> None:
-    """Draws a disk of that radius, in pixels, at every point, into uint8 [SIDE, SIDE, 3]."""
+    """Draw a disk of that radius, in pixels, at every point, into uint8 [SIDE, SIDE, 3]."""
     reach = np.arange(-math.ceil(radius), math.ceil(radius) + 1)
     down, right = (offset[np.add.outer(reach**2, reach**2) <= radius**2] for offset in np.meshgrid(reach, reach))
     row, column = pixel(points)

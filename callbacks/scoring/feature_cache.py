@@ -121,7 +121,7 @@ class FeatureFile:
         return Scored(features, logits) if known else None  # type: ignore[arg-type]
 
     def add(self, batch_idx: int, scored: Scored) -> None:
-        """Remember those of a batch."""
+        """Add the features of a batch."""
         new = {f"features.{batch_idx}": scored.features.clone(), f"logits.{batch_idx}": scored.logits.clone()}
         self.cached |= new
         self.is_new = True

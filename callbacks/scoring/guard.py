@@ -69,15 +69,15 @@ class Guard(Callback):
         self.variety = Variety()
 
     def state_dict(self) -> dict[str, Any]:
-        """What validations have told, for a checkpoint."""
+        """Return what validations have shown, for a checkpoint."""
         return {"suspected": sorted(self.suspected)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Goes on from there."""
+        """Go on from there."""
         self.suspected = set(state_dict["suspected"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forgets an earlier run, unless this one resumes it."""
+        """Forget an earlier run, unless this one resumes it."""
         self.told, self.critic, self.still, self.moved_step = set(), torch.empty(0), 0, trainer.global_step
         if trainer.ckpt_path is None:
             self.suspected = set()
@@ -88,7 +88,7 @@ class Guard(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Looks at losses and weights; waits for the device, as logging does."""
+        """Look at losses and weights; wait for the device, as logging does."""
         assert isinstance(pl_module, AdversarialModule)
         if not pl_module.is_logged_step:
             return
@@ -99,13 +99,13 @@ class Guard(Callback):
         self.watch_critic(trainer, pl_module)
 
     def watch_weights(self, trainer: Trainer, model: AdversarialModule) -> None:
-        """Looks for weights that are not finite."""
+        """Look for weights that are not finite."""
         for player in ("critic", "generator", "prior"):
             if not are_finite(getattr(model, player)):
                 self.report(trainer, "finite", f"the {player} has weights that are not finite")
 
     def watch_critic(self, trainer: Trainer, model: AdversarialModule) -> None:
-        """Counts the looks at which the critic has taken a step and none of its weights has moved."""
+        """Count the looks at which the critic has taken a step and none of its weights has moved."""
         if "critic_loss" not in model.observed:
             return
         weights = torch.cat([weight.detach().flatten() for weight in model.critic.parameters()])
@@ -120,13 +120,13 @@ class Guard(Callback):
     # -- after validations --
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begins to measure variety."""
+        """Begin to measure diversity."""
         self.variety = Variety()
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
-        """Adds samples and real images, and what the critic says of the first of them."""
+        """Add samples and real images, and the critic's outputs on the first of them."""
         real = images_of(batch)
         self.variety.add(real, outputs)
         if batch_idx == 0:
@@ -135,7 +135,7 @@ class Guard(Callback):
             self.variety.add_outputs(pl_module.critic_on(torch.cat([real, outputs.to(real.dtype)]), labels))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at what this very validation tells."""
+        """Report what this very validation shows."""
         if (not trainer.training and trainer.state.fn != "fit") or trainer.sanity_checking:
             return
         assert isinstance(pl_module, AdversarialModule)
@@ -149,7 +149,7 @@ class Guard(Callback):
         self.suspected = sick | (self.suspected - told.keys())
 
     def symptoms(self, trainer: Trainer) -> dict[str, str]:
-        """What this validation tells, by kind: "" where all is well; no kind of which it cannot tell."""
+        """Return what this validation shows, by kind: "" where all is well; no kind of which it cannot tell."""
         constant = self.variety.is_constant(trainer)
         told = {"constant": "the critic gives all images the same output" if constant else ""}
         share = self.variety.share(trainer)
@@ -167,7 +167,7 @@ class Guard(Callback):
         return told
 
     def report(self, trainer: Trainer, kind: str, told: str, checkpoint: str = "last") -> None:
-        """Raises GuardError, which names the `best` checkpoint or the `last`, or warns, once for each kind."""
+        """Raise GuardError, which names the `best` checkpoint or the `last`, or warn, once for each kind."""
         if kind in self.told:
             return
         self.told.add(kind)

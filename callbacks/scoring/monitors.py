@@ -13,7 +13,7 @@ from zoo.scores.table import METRICS
 
 
 def check_monitors(trainer: Trainer) -> None:
-    """Raises MisconfigurationException for a ModelCheckpoint that would save later weights under a validation's score.
+    """Raise MisconfigurationException for a ModelCheckpoint that would save later weights under a validation's score.
 
     Lightning keeps what a validation logged until the next one, and whoever saves in between reads it.
     """
@@ -34,7 +34,7 @@ def steps_between_validations(trainer: Trainer) -> int | float | None:
 
 
 def check_interval(trainer: Trainer, every_n_steps: int) -> None:
-    """Raises MisconfigurationException where most validations that are due to be scored would never happen."""
+    """Raise MisconfigurationException where most validations that are due to be scored would never happen."""
     between = steps_between_validations(trainer)
     if trainer.check_val_every_n_epoch is None and isinstance(between, int) and between and every_n_steps % between:
         raise MisconfigurationException(

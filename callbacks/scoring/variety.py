@@ -17,7 +17,7 @@ class Variety:
         self.range: Tensor | None = None
 
     def add(self, real: Tensor, fake: Tensor) -> None:
-        """Adds a batch: count, sum and sum of squares of each pixel."""
+        """Add a batch: count, sum and sum of squares of each pixel."""
         for name, images in (("real", real), ("fake", fake)):
             pixels = images.detach().double().flatten(1)
             new = [torch.tensor(float(len(pixels)), device=pixels.device), pixels.sum(0), pixels.square().sum(0)]
@@ -25,19 +25,19 @@ class Variety:
             self.moments[name] = [a + b for a, b in zip(old, new, strict=True)] if old else new
 
     def add_outputs(self, outputs: Tensor) -> None:
-        """Adds the critic's outputs on a batch."""
+        """Add the critic's outputs on a batch."""
         outputs = outputs.detach().double()
         self.range = torch.stack([outputs.max() - outputs.min(), outputs.abs().max()])
 
     def share(self, trainer: Trainer) -> float:
-        """The samples' variance as a share of the real images'; 1 where nothing was added."""
+        """Return the samples' variance as a share of the real images'; 1 where nothing was added."""
         if not self.moments:
             return 1.0
         real, fake = (variance(*(total(trainer, part) for part in self.moments[name])) for name in ("real", "fake"))
         return fake / max(real, 1e-12)
 
     def is_constant(self, trainer: Trainer) -> bool:
-        """Whether the critic's outputs are all the same but for rounding, a millionth of the largest."""
+        """Return whether the critic's outputs are all the same but for rounding, a millionth of the largest."""
         if self.range is None:
             return False
         apart, largest = total(trainer, self.range).tolist()
@@ -45,11 +45,11 @@ class Variety:
 
 
 def variance(count: Tensor, sums: Tensor, squares: Tensor) -> float:
-    """Mean over P pixels of the variance over images, from their count [] and sums and squares' sums [P]."""
+    """Compute the mean over P pixels of the variance over images, from count [], sums and sums of squares [P]."""
     return float((squares / count - (sums / count).square()).clamp(min=0).mean())
 
 
 def total(trainer: Trainer, value: Tensor) -> Tensor:
-    """The sum over all ranks, each of which must ask."""
+    """Return the sum over all ranks, each of which must ask."""
     summed: Tensor = trainer.strategy.reduce(value, reduce_op="sum")
     return summed

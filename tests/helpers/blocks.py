@@ -15,7 +15,7 @@ def _stored():
 
 
 def reference(*names):
-    """The tensors of these names, float32 weights as float64; skips the test where the file is absent."""
+    """Load the tensors of these names, float32 weights as float64; skip the test where the file is absent."""
     with _stored() as stored:
         tensors = [torch.from_numpy(stored[name]) for name in names]
     tensors = [each.double() if each.is_floating_point() else each for each in tensors]
@@ -23,7 +23,7 @@ def reference(*names):
 
 
 def names_with(prefix):
-    """The names that begin with `prefix`, in order."""
+    """Return the names that begin with `prefix`, in order."""
     with _stored() as stored:
         return sorted(name for name in stored.files if name.startswith(prefix))
 

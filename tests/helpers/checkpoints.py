@@ -4,7 +4,7 @@ import torch
 
 
 def equal(one, other):
-    """Of nested dictionaries and lists of tensors and numbers, bit by bit."""
+    """Return whether nested dictionaries and lists of tensors and numbers are equal, bit by bit."""
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(equal(value, other[key]) for key, value in one.items())
     if isinstance(one, list | tuple):
@@ -13,7 +13,7 @@ def equal(one, other):
 
 
 def spoil(path, change, name="spoilt"):
-    """A copy of a checkpoint, changed."""
+    """Write a changed copy of a checkpoint; return its path."""
     saved = torch.load(path, weights_only=True)
     result = change(saved)
     torch.save(saved if result is None else result, spoilt := path.with_name(f"{name}.ckpt"))
@@ -21,12 +21,12 @@ def spoil(path, change, name="spoilt"):
 
 
 def first(saved):
-    """What the critic's optimizer keeps of the first weight."""
+    """Return the state of the critic's optimizer for the first weight."""
     return saved["optimizer_states"][0]["state"][0]
 
 
 def put(*keys, value):
-    """A change that puts a value at a path of keys."""
+    """Return a change that puts a value at a path of keys."""
 
     def change(saved):
         *way, last = keys
@@ -38,7 +38,7 @@ def put(*keys, value):
 
 
 def drop(*keys):
-    """A change that removes what lies at a path of keys."""
+    """Return a change that removes what lies at a path of keys."""
 
     def change(saved):
         *way, last = keys

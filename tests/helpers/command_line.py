@@ -9,7 +9,7 @@ MODEL, DATA = "--model.init_args.", "--data.init_args."
 
 
 def error(capsys, *words):
-    """The exit status and the last line on stderr of a command that fails without a traceback."""
+    """Return the exit status and the last line on stderr of a command that fails without a traceback."""
     with pytest.raises(SystemExit) as stop:
         cli.main(words)
     lines = capsys.readouterr().err.strip().splitlines()
@@ -20,12 +20,12 @@ def error(capsys, *words):
 
 
 def weights(path):
-    """The model's, in a checkpoint."""
+    """Return the model's weights in a checkpoint."""
     return torch.load(path, weights_only=True)["state_dict"]
 
 
 def printed(capsys, *words):
-    """The configuration that --print_config shows."""
+    """Return the configuration that --print_config shows."""
     with pytest.raises(SystemExit) as stop:
         cli.main(["fit", *words, "--print_config"])
     assert stop.value.code == 0

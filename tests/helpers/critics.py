@@ -13,12 +13,12 @@ def images(n, shape=SHAPE):
 
 
 def linear(weight):
-    """f(x) = w . x, whose gradient is w everywhere."""
+    """Return f(x) = w . x, whose gradient is w everywhere."""
     return lambda x: (x * weight).flatten(1).sum(1)
 
 
 def quadratic(x):
-    """f(x) = |x|^2 / 2, whose gradient at x is x."""
+    """Return f(x) = |x|^2 / 2, whose gradient at x is x."""
     return x.square().flatten(1).sum(1) / 2
 
 

@@ -17,7 +17,7 @@ from datamodules.flowers import CLASSES
 
 
 def one_line_error(call):
-    """The DataError of `call()`, which must be one line."""
+    """Return the DataError of `call()`, which must be one line."""
     with pytest.raises(DataError) as error:
         call()
     message = str(error.value)
@@ -31,14 +31,14 @@ TRAIN, TRAIN_LABELS, TEST_LABELS = "train-images-idx3-ubyte", "train-labels-idx1
 
 
 def write_idx(path, values):
-    """An idx file of unsigned bytes."""
+    """Write an idx file of unsigned bytes."""
     values = np.asarray(values, np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes())
 
 
 def write_mnist(data_dir, train=40, test=12):
-    """The four files of MNIST, small: image i is filled with i, its label is i % 10."""
+    """Write the four files of MNIST, small: image i is filled with i, its label is i % 10."""
     raw = data_dir / "MNIST" / "raw"
     for part, count in (("train", train), ("t10k", test)):
         number = np.arange(count, dtype=np.uint8)
@@ -48,7 +48,7 @@ def write_mnist(data_dir, train=40, test=12):
 
 
 def pack(name, change=lambda packed: packed):
-    """Leaves only `name`.gz, its bytes changed."""
+    """Leave only `name`.gz, its bytes changed."""
 
     def spoil(raw):
         packed = change(gzip.compress((raw / name).read_bytes()))
@@ -66,7 +66,7 @@ def small_mnist(data_dir, **kwargs):
 
 
 def write_images(folder, count=10, size=(20, 12), name="image{}.png"):
-    """Images of one colour each: the red of image i is 10 i."""
+    """Write images of one colour each: the red of image i is 10 i."""
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(count):
         Image.new("RGB", size, (10 * i, 0, 255)).save(folder / name.format(i))
@@ -78,14 +78,14 @@ def noise(width, height):
 
 
 def jpeg(colour, size=(20, 12)):
-    """The bytes of a JPEG of one colour."""
+    """Return the bytes of a JPEG of one colour."""
     file = io.BytesIO()
     Image.new("RGB", size, colour).save(file, "JPEG")
     return file.getvalue()
 
 
 def write_flowers(data_dir, count=6):
-    """`count` photographs of each class; the red of class c is 40 c."""
+    """Write `count` photographs of each class; the red of class c is 40 c."""
     for label, name in enumerate(CLASSES):
         folder = data_dir / "flower_photos" / name
         folder.mkdir(parents=True)
@@ -106,12 +106,12 @@ class QuietHandler(SimpleHTTPRequestHandler):
     """Serves files without a word."""
 
     def log_message(self, *args):
-        """Says nothing."""
+        """Say nothing."""
 
 
 @contextmanager
 def served(folder):
-    """A local server of the folder's files; its address ends in its port."""
+    """Serve the folder's files on this machine; give an address that ends in its port."""
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder))) as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server

@@ -10,7 +10,7 @@ SMALL = {"generator_options": {"hidden": [16]}, "critic_options": {"hidden": [16
 
 
 def train(folder, model, *callbacks, **options):
-    """Twelve steps on the digits, with a validation at every fourth, unless told."""
+    """Train twelve steps on the digits, with a validation at every fourth, unless `options` say otherwise."""
     often = {"steps": 12, "limit_val_batches": 1.0, "val_check_interval": 4, "check_val_every_n_epoch": None}
     return fit(folder, model, *callbacks, data=digits(batch_size=20), **often | options)
 
@@ -27,7 +27,7 @@ class Constant(nn.Module):
         self.image = nn.Parameter(torch.zeros(1, 8, 8))
 
     def forward(self, latents):
-        """The same for all."""
+        """Return the same image for all latents."""
         return self.image.expand(len(latents), 1, 8, 8).tanh()
 
 

@@ -17,7 +17,7 @@ def idx(values):
 
 
 def mnist(folder, **spoilt):
-    """A small MNIST in which files, named by their first letters, are replaced or, if None, missing."""
+    """Write a small MNIST in which files, named by their first letters, are replaced or, if None, missing."""
     raw = folder / "data" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     good = {"images": idx(np.zeros((20, 28, 28), np.uint8)), "labels": idx(np.arange(20, dtype=np.uint8) % 10)}
@@ -39,7 +39,7 @@ def picture(mode="RGB", size=(9, 9), format="PNG", colour=7, **options):  # noqa
 
 
 def pictures(folder, **files):
-    """Good images in two classes, and the files given: class__name__kind=content."""
+    """Write good images in two classes, and the files given: class__name__kind=content."""
     for kind in ("a", "b"):
         (folder / "pictures" / kind).mkdir(parents=True)
         for number in range(8):
@@ -61,14 +61,14 @@ def archive(folder, name="x.jpg", link=None):
 
 
 def bomb():
-    """A PNG that claims 50,000 x 50,000 pixels."""
+    """Return a PNG that claims 50,000 x 50,000 pixels."""
     content = bytearray(picture())
     content[16:24] = struct.pack(">II", 50_000, 50_000)
     return bytes(content)
 
 
 def fifo(path):
-    """In the place of a file: whoever opens it to read waits for a writer, here for ever."""
+    """Put a FIFO in the place of a file: who opens it to read waits for a writer, here for ever."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     os.mkfifo(path)

@@ -23,7 +23,7 @@ def score(logits, labels=None, grouping="predicted"):
 
 
 def brute_force(logits, labels, grouping):
-    """The score of each class from KL(p_i || p_j) of every pair, in O(N^2)."""
+    """Compute the score of each class from KL(p_i || p_j) of every pair, in O(N^2)."""
     classes = logits.shape[1]
     group = {"predicted": logits.argmax(1), "true": labels, "none": torch.zeros_like(labels)}[grouping]
     scores = []

@@ -28,7 +28,7 @@ STILL = {"name": "sgd", "lr": 0.0}
 
 
 def build(cls, **kwargs):
-    """The model, of its own network at that network's least sizes unless one is given."""
+    """Build the model, of its own network at that network's least sizes unless one is given."""
     tiny = {"num_classes": 3} if cls.is_conditional else {}
     if "network" in kwargs:
         return cls(**{"image_shape": SHAPE} | tiny | kwargs)
@@ -40,14 +40,14 @@ def build(cls, **kwargs):
 
 
 def loader(model, steps=4, n=2, dtype=torch.float32):
-    """Batches of n images for each critic update, every image another."""
+    """Load batches of n images for each critic update, every image another."""
     images = torch.rand(steps * n * model.critic_steps, *model.image_shape, dtype=dtype) * 2 - 1
     labels = [torch.arange(len(images)) % model.num_classes] if model.is_conditional else []
     return DataLoader(TensorDataset(images, *labels), batch_size=n * model.critic_steps)
 
 
 def latents_for(model, n):
-    """What a model is called with: z [n, D], and labels where its generator takes them."""
+    """Return what a model is called with: z [n, D], and labels where its generator takes them."""
     labels = [torch.arange(n) % model.prior.num_labels] if model.generator_takes_labels else []
     return [torch.randn(n, model.prior.dim), *labels]
 
@@ -65,7 +65,7 @@ def same(some, others):
 
 
 def watched(cls):
-    """The model, with a note of each move: who, on which images, from which latents, what changed."""
+    """Return the model's class with a note of each update: who, on which images, from which latents, what changed."""
 
     class Watched(cls):
         def __init__(self, **kwargs):
@@ -114,7 +114,7 @@ def watched(cls):
 
 
 def is_plain(value):
-    """Whether JSON could hold it: dicts with words for keys, lists, words, numbers, None."""
+    """Return whether JSON could hold it: dicts with strings for keys, lists, strings, numbers, None."""
     if isinstance(value, dict):
         return all(type(key) is str and is_plain(item) for key, item in value.items())
     if type(value) is list:

@@ -11,7 +11,7 @@ FIXTURES = {"run", "real_data"}
 
 @cache
 def imported(path):
-    """The dotted names that a file imports, wherever in it: `from a.b import c` is a.b.c."""
+    """Return the dotted names that a file imports, wherever in it: `from a.b import c` is a.b.c."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -23,7 +23,7 @@ def imported(path):
 
 @cache
 def is_quick(path):
-    """Whether neither the file nor a helper that it imports has a Trainer, the command line or processes."""
+    """Return whether neither the file nor a helper that it imports has a Trainer, the command line or processes."""
     helpers = {TESTS.joinpath(*name.split(".")[:2]).with_suffix(".py") for name in imported(path) if "helpers." in name}
     arguments = {node.arg for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.arg)}
     words = {word for name in imported(path) for word in name.split(".")}
@@ -31,5 +31,5 @@ def is_quick(path):
 
 
 def quick_files():
-    """All of them, in alphabetical order."""
+    """Return all of them, in alphabetical order."""
     return sorted(filter(is_quick, TESTS.glob("test_*.py")))

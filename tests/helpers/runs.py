@@ -25,14 +25,14 @@ class Memory(Logger):
         self.logged = []
 
     def log_metrics(self, metrics, step=None):
-        """Lightning's."""
+        """Keep the metrics."""
         self.logged.append((step, dict(metrics)))
 
     def log_hyperparams(self, *_):
-        """Lightning's; not kept."""
+        """Keep nothing."""
 
     def values(self, name):
-        """What was logged under that name, by step."""
+        """Return what was logged under that name, by step."""
         return {step: metrics[name] for step, metrics in self.logged if name in metrics}
 
 
@@ -47,7 +47,7 @@ def digits(**kwargs):
 
 
 def trainer(folder, *callbacks, steps=4, **options):
-    """A quiet Trainer on one processor: it validates, saves and shows a bar only where asked, or by its callbacks."""
+    """Build a quiet Trainer for the CPU: it validates, saves and shows a bar only where asked, or by its callbacks."""
     defaults = {"accelerator": "cpu", "devices": 1, "max_steps": steps, "log_every_n_steps": 1, "logger": False}
     defaults |= {"limit_val_batches": 0, "num_sanity_val_steps": 0, "enable_model_summary": False}
     defaults["enable_progress_bar"] = any(isinstance(each, StepBar) for each in callbacks)

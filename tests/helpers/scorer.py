@@ -37,7 +37,7 @@ class Linear(nn.Module):
 
 
 def linear_scorer() -> Scorer:
-    """Three classes, six features."""
+    """Build a scorer of three classes, six features."""
     return Scorer("linear", Linear(3), (1, 2, 3), num_features=6, num_classes=3)
 
 
@@ -50,7 +50,7 @@ def evaluate(evaluation: Evaluation, real: torch.Tensor, fake: torch.Tensor, bat
 
 
 def turns(n: int) -> torch.Tensor:
-    """Labels of n images: the scorer's classes in turn."""
+    """Return labels of n images: the scorer's classes in turn."""
     return torch.arange(n) % 3
 
 

@@ -8,7 +8,7 @@ from wandb.proto.wandb_internal_pb2 import Record
 
 
 def records(path):
-    """The records of a .wandb file: LevelDB's log format in blocks of 32 KiB, after 7 bytes of header."""
+    """Yield the records of a .wandb file: LevelDB's log format in blocks of 32 KiB, after 7 bytes of header."""
     data, place, parts = path.read_bytes(), 7, b""
     assert struct.unpack_from("<4sH", data) == (b":W&B", 0xBEE1)
     while place + 7 <= len(data):
@@ -28,7 +28,7 @@ def records(path):
 
 
 def history(path):
-    """The rows that a run logged, as dictionaries."""
+    """Return the rows that a run logged, as dictionaries."""
     rows = []
     for record in records(path):
         if record.WhichOneof("record_type") == "history":
@@ -38,7 +38,7 @@ def history(path):
 
 
 def log_of(folder):
-    """The file of the run; W&B's own process, which writes it behind ours, is ended first."""
+    """Return the file of the run; W&B's own process, which writes it behind ours, is ended first."""
     wandb.teardown()
     (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
     return path

@@ -60,7 +60,7 @@ class ADA(Augmentation):
         self.register_buffer("steps", torch.tensor(0))
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W], C 1 or 3, to the same shape and dtype; colour can leave [-1, 1].
+        """Augment images [N, C, H, W], C 1 or 3, to the same shape and dtype; colour can leave [-1, 1].
 
         Computed in float32 at least, under autocast, too: half precision has no place for parts of a pixel.
         """

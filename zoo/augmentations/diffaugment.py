@@ -106,7 +106,7 @@ class DiffAugment(Augmentation):
         self.policy = tuple(policy)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to images of the same shape and dtype; color can leave [-1, 1]."""
+        """Augment images [N, C, H, W] to the same shape and dtype; color can leave [-1, 1]."""
         for name in self.policy:
             images = POLICIES[name](images)
         return images

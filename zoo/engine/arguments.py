@@ -7,7 +7,7 @@ import numpy as np
 
 
 def plain(value: Any) -> Any:
-    """A copy of dictionaries and lists, with lists for tuples and Python's numbers for numpy's.
+    """Copy dictionaries and lists, with lists for tuples and Python's numbers for numpy's.
 
     On these, YAML, JSON and a checkpoint that is read without pickle agree.
     """
@@ -19,7 +19,7 @@ def plain(value: Any) -> Any:
 
 
 def check_name(argument: str, name: str, table: Mapping[str, Any]) -> None:
-    """Raises a ValueError if `table` has no such name."""
+    """Raise a ValueError if `table` has no such name."""
     if name not in table:
         raise ValueError(f"{argument} must be one of {', '.join(table)}; got {name!r}")
 
@@ -32,7 +32,7 @@ def check_arguments(
     accumulate: int,
     lr_decay: Sequence[int] | None,
 ) -> None:
-    """Raises a ValueError that names the argument that no model can have."""
+    """Raise a ValueError that names the argument that no model can have."""
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape must be (channels, height, width), each at least 1, got {tuple(image_shape)}")
     for name, value in (("latent_dim", latent_dim), ("critic_steps", critic_steps), ("accumulate", accumulate)):

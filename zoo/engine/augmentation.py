@@ -11,7 +11,7 @@ class Augmentation(nn.Module):
 
     @abstractmethod
     def forward(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to images of the same shape and dtype; differentiable twice."""
+        """Augment images [N, C, H, W] to the same shape and dtype; differentiable twice."""
 
     def observe(self, outputs: Tensor) -> None:
         """Note the critic's outputs [N] on real images; nothing to note for most."""

@@ -54,11 +54,11 @@ class MovingAverage(nn.Module, Generic[M]):
             own.copy_(their)
 
     def get_extra_state(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Return the count, for a checkpoint."""
         return {"decay": self.decay, "updates": self.updates}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """From a checkpoint."""
+        """Take the count from a checkpoint."""
         self.decay, self.updates = state["decay"], state["updates"]
 
 
@@ -80,7 +80,7 @@ class HalfLifeAverage(MovingAverage[M]):
         self.half_life, self.ramp_up, self.images = half_life, ramp_up, 0
 
     def next_decay(self, images: int) -> float:
-        """See MovingAverage."""
+        """Return the share of the old average in the next one; see the class."""
         half_life = self.half_life
         if self.ramp_up is not None:
             half_life = min(half_life, self.ramp_up * self.images)
@@ -89,11 +89,11 @@ class HalfLifeAverage(MovingAverage[M]):
         return float(0.5 ** (images / max(half_life, 1e-8)))
 
     def get_extra_state(self) -> dict[str, Any]:
-        """For a checkpoint."""
+        """Return the counts, for a checkpoint."""
         return {"updates": self.updates, "images": self.images}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """From a checkpoint."""
+        """Take the counts from a checkpoint."""
         self.updates, self.images = state["updates"], state["images"]
 
 

@@ -50,7 +50,7 @@ class Batch(NamedTuple):
 
     @property
     def classes(self) -> Tensor:
-        """The labels of a batch that must have them. Raises ValueError without."""
+        """Return the labels of a batch that must have them. Raise ValueError without."""
         if self.labels is None:
             raise ValueError("this batch has no labels: the model is conditional, give it (images, labels)")
         return self.labels

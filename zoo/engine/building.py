@@ -11,7 +11,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def build(cls: type[Module], *arguments: Any, options: dict[str, Any]) -> Module:
-    """Builds a module; an option it does not have is a ValueError that names those it has."""
+    """Build a module; an option it does not have is a ValueError that names those it has."""
     names = list(inspect.signature(cls).parameters)[len(arguments) :]
     for option in options:
         if option not in names:

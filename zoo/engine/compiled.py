@@ -29,7 +29,7 @@ class Graphs(NamedTuple):
 
 
 def compiled(graphs: Graphs, observed: dict[str, Tensor]) -> Graphs:
-    """The same functions, compiled when they are first called, for batches of one size.
+    """Return the same functions, compiled when they are first called, for batches of one size.
 
     `observed` is where they leave what they observe. They raise CompileError where torch cannot compile them.
     """
@@ -56,7 +56,7 @@ def compiled(graphs: Graphs, observed: dict[str, Tensor]) -> Graphs:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turns what torch.compile raises, in its own modules' classes, into a CompileError of one line."""
+    """Turn what torch.compile raises, in its own modules' classes, into a CompileError of one line."""
     try:
         yield
     except Exception as error:

@@ -54,7 +54,7 @@ class AdversarialModule(Players, Paper, LightningModule):
         self.trained_steps = 0  # of these weights, also where they were loaded for a test
 
     def look_once(self) -> None:
-        """Settle, when all is built, what would take time in each step."""
+        """Compute, when all is built, what would take time in each step."""
         self.critic_takes_labels = getattr(self.critic, "num_labels", None) is not None
         self.generator_takes_labels = getattr(self.generator, "num_labels", None) is not None
         regularisers = self.regularisers
@@ -67,7 +67,7 @@ class AdversarialModule(Players, Paper, LightningModule):
 
     @property
     def graphs(self) -> Graphs:
-        """What updates compute; compiled where callbacks.Compile made it so."""
+        """Return what updates compute; compiled where callbacks.Compile made it so."""
         return self.compiled or Graphs(self.images_of, self.critic_terms, self.adversarial)
 
     def adapt_all(self) -> None:
@@ -79,7 +79,7 @@ class AdversarialModule(Players, Paper, LightningModule):
 
     @property
     def batches_per_step(self) -> int:
-        """How many batches of images one training step consumes."""
+        """Return how many batches of images one training step consumes."""
         return self.critic_steps
 
     def sum_over_ranks(self, value: Tensor) -> Tensor:
@@ -96,12 +96,12 @@ class AdversarialModule(Players, Paper, LightningModule):
 
     @property
     def observed(self) -> dict[str, Tensor]:
-        """What the losses observed since the last logged step, by name."""
+        """Return what the losses observed since the last logged step, by name."""
         return self.observations.values
 
     @property
     def is_logged_step(self) -> bool:
-        """Whether losses are logged at this step, one in `trainer.log_every_n_steps` and the last."""
+        """Return whether losses are logged at this step, one in `trainer.log_every_n_steps` and the last."""
         every = int(getattr(self.trainer, "log_every_n_steps", 50))
         return every > 0 and (self.global_step % every == 0 or self.global_step == self.trainer.max_steps)
 
@@ -119,17 +119,17 @@ class AdversarialModule(Players, Paper, LightningModule):
 
     @property
     def sampler(self) -> Sampler:
-        """What makes images, as it is trained."""
+        """Return what makes images, as it is trained."""
         return Sampler(self.prior, self.generator)
 
     @property
     def averaged_sampler(self) -> Sampler:
-        """The average where there is one, else the sampler."""
+        """Return the average where there is one, else the sampler."""
         return self.sampler if self.averaged is None else self.averaged.module
 
     @property
     def trained_sampler(self) -> Sampler:
-        """What `sample` uses: the average where there is one, with standing statistics where they are asked for."""
+        """Return what `sample` uses: the average if there is one, with standing statistics if they are asked for."""
         return self.standing.of(self.averaged_sampler, self.sampling)
 
     def new_average(self) -> MovingAverage[Sampler]:
@@ -139,7 +139,7 @@ class AdversarialModule(Players, Paper, LightningModule):
         return build(AVERAGES[options["name"]], self.sampler, options=rest)
 
     def average(self, decay: float) -> None:
-        """From now on, `sample` uses the moving average of the sampler; an average that exists goes on."""
+        """Begin the moving average of the sampler, which `sample` uses from now on; an average that exists goes on."""
         if self.averaged is None:
             self.averaged = MovingAverage(self.sampler, decay)
         self.averaged.decay = decay

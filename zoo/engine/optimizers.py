@@ -35,7 +35,7 @@ _DECAYS = {"betas", "alpha", "momentum"}
 
 
 def check_optimizer(config: OptimizerConfig, role: str) -> None:
-    """Raises a ValueError that names `role` and the key if `config` could not build an optimizer that learns."""
+    """Raise a ValueError that names `role` and the key if `config` could not build an optimizer that learns."""
     name = config.get("name") if isinstance(config, dict) else None
     if not isinstance(name, str) or name not in _KEYS or "lr" not in config:
         raise ValueError(f"{role} needs a name of {', '.join(_KEYS)} and an lr, got {config!r}")
@@ -62,7 +62,7 @@ class RMSprop(torch.optim.RMSprop):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """For each weight with a gradient g: v <- alpha v + (1 - alpha) g^2, w <- w - lr g / (sqrt(v) + eps)."""
+        """Move each weight with a gradient g: v <- alpha v + (1 - alpha) g^2, w <- w - lr g / (sqrt(v) + eps)."""
         if not all(is_plain(group) for group in self.param_groups):
             return super().step(closure)  # type: ignore[no-any-return]
         with torch.enable_grad():
@@ -98,7 +98,7 @@ class RMSprop(torch.optim.RMSprop):
 
 
 def is_plain(group: dict[str, Any]) -> bool:
-    """Whether Adam's fused kernel can move a group of RMSprop's: no extras, gradients that lie as their weights do."""
+    """Return whether Adam's fused kernel can move a group of RMSprop's: no extras, gradients laid out as weights."""
     if any(group[option] for option in ("momentum", "weight_decay", "centered", "maximize", "differentiable")):
         return False
     weights = [weight for weight in group["params"] if weight.grad is not None]
@@ -108,7 +108,7 @@ def is_plain(group: dict[str, Any]) -> bool:
 
 
 def is_fusible(weights: Iterable[Tensor]) -> bool:
-    """Whether torch has fused optimizers for these."""
+    """Return whether torch has fused optimizers for these."""
     return all(weight.device.type in ("cpu", "cuda") and weight.is_floating_point() for weight in weights)
 
 
@@ -141,5 +141,5 @@ def build_optimizer(
 
 
 def decayed(step: int, begin: int, end: int) -> float:
-    """A share of the learning rate: 1 up to step `begin`, 0 from `end` on, linear between."""
+    """Return a share of the learning rate: 1 up to step `begin`, 0 from `end` on, linear between."""
     return min(max((end - step) / (end - begin), 0.0), 1.0)

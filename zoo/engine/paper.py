@@ -36,17 +36,17 @@ class Paper(ABC):
 
     @property
     def critic_terms(self) -> list[Callable[[Batch, Batch], Tensor]]:
-        """The losses of the optimizer steps that make one critic update: one step, unless a source says otherwise."""
+        """Yield the losses of the optimizer steps that make one critic update: one, unless a source says otherwise."""
         return [self.critic_loss]
 
     @property
     def regularisers(self) -> Sequence[Regulariser]:
-        """Terms of the losses that have intervals of their own; always the same names and intervals."""
+        """Return terms of the losses that have intervals of their own; always the same names and intervals."""
         return ()
 
     @property
     def players(self) -> tuple[nn.Module, nn.Module]:
-        """What the critic's optimizer trains, and what the generator's does: extra networks join a player here."""
+        """Return what the critic's and the generator's optimizer train: extra networks join a player here."""
         return nn.ModuleList([self.critic]), nn.ModuleList([self.generator, self.prior])
 
     def fake_labels(self, real: Batch) -> Tensor | None:

@@ -38,7 +38,7 @@ class Players(ABC):
 
     @abstractmethod
     def generator_loss(self, real: Batch, fake: Batch) -> Tensor:
-        """See Paper."""
+        """Compute the generator's loss, []."""
 
     def generate(self, latents: Latents) -> Batch:
         """Make an image of each latent, as the generator is trained. Nobody else calls the generator in training."""

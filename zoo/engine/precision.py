@@ -10,7 +10,7 @@ TOLERANCE = 1e-6
 
 
 def allow_onednn_float32() -> bool:
-    """Lets oneDNN take the CPU's float32 matrix products, if on this CPU they stay float32; returns whether they do.
+    """Let oneDNN take the CPU's float32 matrix products, if on this CPU they stay float32; return whether they do.
 
     torch's "medium" precision is a permission to compute in bfloat16 that CPUs without AMX make no use of. There,
     oneDNN's float32 kernels may be faster than those of torch's default library, which has no AVX-512 on AMD. Where a
@@ -27,7 +27,7 @@ def allow_onednn_float32() -> bool:
 
 @contextmanager
 def settings_kept() -> Iterator[None]:
-    """After it, float32 products are computed as before it."""
+    """Restore, at the end, the precision that float32 products had at the beginning."""
     before = torch.get_float32_matmul_precision()
     try:
         yield
@@ -36,7 +36,7 @@ def settings_kept() -> Iterator[None]:
 
 
 def product_error() -> float:
-    """The relative error of a float32 product of [64, 1024] by [1024, 256] on the CPU, against float64."""
+    """Compute the relative error of a float32 product of [64, 1024] by [1024, 256] on the CPU, against float64."""
     generator = torch.Generator().manual_seed(0)
     left, right = torch.randn(64, 1024, generator=generator), torch.randn(1024, 256, generator=generator)
     exact = left.double() @ right.double()
@@ -44,7 +44,7 @@ def product_error() -> float:
 
 
 def is_imitated(precision: str) -> bool:
-    """Whether Trainer's `precision` computes in bfloat16, which this CPU has no instructions for: it is then slower."""
+    """Return whether Trainer's `precision` is bfloat16, for which this CPU has no instructions: it is slower then."""
     if not precision.startswith("bf16"):
         return False
     return not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -8,22 +8,22 @@ import torch
 
 
 def run_seed() -> int:
-    """The seed given to `seed_everything`, which Lightning also hands to the processes it starts; 0 without one."""
+    """Return the seed given to `seed_everything`, which Lightning hands to the processes it starts; 0 without one."""
     return int(os.environ.get("PL_GLOBAL_SEED", 0))
 
 
 def derive_seed(purpose: str, *key: int) -> int:
-    """64 well-mixed bits that are a function of `key`, and differ from those for any other purpose."""
+    """Return 64 well-mixed bits that are a function of `key`, and differ from those for any other purpose."""
     return int(np.random.SeedSequence((crc32(purpose.encode()), *key)).generate_state(1, np.uint64)[0])
 
 
 def seeded(purpose: str, *key: int) -> torch.Generator:
-    """A CPU generator that is a function of `purpose` and `key`."""
+    """Return a CPU generator that is a function of `purpose` and `key`."""
     return torch.Generator().manual_seed(derive_seed(purpose, *key))
 
 
 def seed_draws(device: torch.device, purpose: str, *key: int) -> None:
-    """Makes the coming draws of torch's own generators, the CPU's and the device's, a function of the arguments.
+    """Make the coming draws of torch's own generators, the CPU's and the device's, a function of the arguments.
 
     `torch.manual_seed` would seed every kind of accelerator that torch knows; where one is absent it keeps a formatted
     stack trace for later instead, 1 ms a call.

@@ -17,7 +17,7 @@ from zoo.engine.randomness import seeded
 
 @contextmanager
 def evaluating(*networks: nn.Module) -> Iterator[None]:
-    """Networks in inference mode; after it every part of them is back in its own mode, frozen ones too."""
+    """Put networks into inference mode; at the end every part is back in its own mode, frozen ones too."""
     training = [part for network in networks for part in network.modules() if part.training]
     try:
         for part in training:
@@ -67,7 +67,7 @@ class Sampler(nn.Module):
 
     @property
     def of_generator(self) -> tuple[str, ...]:
-        """What of sampling's options the generator takes by itself."""
+        """Return those of sampling's options that the generator takes by itself."""
         return tuple(getattr(self.generator, "sampling_options", ()))
 
     def of_prior(self, how: dict[str, Any]) -> dict[str, Any]:

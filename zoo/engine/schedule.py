@@ -22,25 +22,25 @@ class Schedule(ABC):
     variables: ClassVar[tuple[str, ...]]
 
     def begin_epoch(self) -> None:  # noqa: B027
-        """Before a pass over the data."""
+        """Prepare for a pass over the data."""
 
     def begin_batch(self) -> None:  # noqa: B027
-        """Before a batch's moves."""
+        """Prepare for a batch's moves."""
 
     @abstractmethod
     def moves_generator(self, generator_loss: float) -> bool:
-        """Whether the generator moves next, else the critic; it counts as moved.
+        """Return whether the generator moves next, else the critic; it counts as moved.
 
         Args:
             generator_loss: on this move's latents, before the move, without the prior's penalty.
         """
 
     def state_dict(self) -> State:
-        """Plain numbers, for a checkpoint."""
+        """Return plain numbers, for a checkpoint."""
         return {name: getattr(self, name) for name in self.variables}
 
     def load_state_dict(self, state: State) -> None:
-        """Goes on from where `state_dict` was taken."""
+        """Go on from where `state_dict` was taken."""
         if set(state) != set(self.variables):
             raise ValueError(f"{type(self).__name__} has state {', '.join(self.variables)}, not {', '.join(state)}")
         for name, value in state.items():

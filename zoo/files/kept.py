@@ -13,7 +13,7 @@ PART_BYTES = 1 << 24
 
 
 def cache_folder() -> Path | None:
-    """`ganzoo` in $XDG_CACHE_HOME or ~/.cache; None where there is neither that nor a home. It need not exist."""
+    """Return `ganzoo` in $XDG_CACHE_HOME or ~/.cache; None where neither that nor a home is. It need not exist."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # "~" stays where there is no home
     return Path(base) / "ganzoo" if os.path.isabs(base) else None
 

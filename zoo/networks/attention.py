@@ -29,7 +29,7 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, features: Tensor) -> Tensor:
-        """[N, C, H, W] to the same shape; H and W are at least 2."""
+        """Map [N, C, H, W] to the same shape; H and W are at least 2."""
         queries = self.query(features).flatten(2)  # [N, C / 8, pixels]
         keys = max_pool2d(self.key(features), 2).flatten(2)  # [N, C / 8, pixels / 4]
         values = max_pool2d(self.value(features), 2).flatten(2)

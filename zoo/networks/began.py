@@ -55,7 +55,7 @@ class BEGANGenerator(nn.Module):
         glorot_(self)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Latents [N, D] to images [N, C, H, W]."""
+        """Map latents [N, D] to images [N, C, H, W]."""
         images: Tensor = self.body(latents)
         return images if self.training else images.clamp(-1, 1)
 
@@ -88,7 +88,7 @@ class BEGANCritic(Critic):
         glorot_(self.encoder)
 
     def features(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to codes [N, code]."""
+        """Map images [N, C, H, W] to codes [N, code]."""
         codes: Tensor = self.encoder(images)
         return codes
 
@@ -97,12 +97,12 @@ class BEGANCritic(Critic):
         raise TypeError("an auto-encoder's output needs the image, not its code alone: call the critic on images")
 
     def decode(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to what is made of their codes, of the same shape."""
+        """Map images [N, C, H, W] to what is made of their codes, of the same shape."""
         decoded: Tensor = self.decoder.body(self.features(images))
         return decoded
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Images [N, C, H, W] to mean absolute errors [N]; labels are ignored."""
+        """Map images [N, C, H, W] to mean absolute errors [N]; labels are ignored."""
         return reconstruction_errors(images, self.decode(images))
 
 

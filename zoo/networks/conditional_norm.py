@@ -24,7 +24,7 @@ class ConditionalBatchNorm2d(nn.Module):
         nn.init.zeros_(self.bias.weight)
 
     def forward(self, features: Tensor, labels: Tensor) -> Tensor:
-        """Features [N, C, H, W] and labels [N] to [N, C, H, W]."""
+        """Map features [N, C, H, W] and labels [N] to [N, C, H, W]."""
         gain, bias = (each(labels)[:, :, None, None] for each in (self.gain, self.bias))
         output: Tensor = self.norm(features) * (1 + gain) + bias
         return output

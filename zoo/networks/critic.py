@@ -24,14 +24,14 @@ class Critic(nn.Module):
 
     @abstractmethod
     def features(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to features [N, num_features]."""
+        """Map images [N, C, H, W] to features [N, num_features]."""
 
     @abstractmethod
     def score(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Features [N, num_features] and labels int64 [N] to outputs [N]; without num_labels labels are ignored."""
+        """Map features [N, num_features] and labels int64 [N] to outputs [N]; without num_labels labels are ignored."""
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Images [N, C, H, W] and labels int64 [N] to outputs [N]; without num_labels labels are ignored."""
+        """Map images [N, C, H, W] and labels int64 [N] to outputs [N]; without num_labels labels are ignored."""
         return self.score(self.features(images), labels)
 
 
@@ -51,12 +51,12 @@ class SequentialCritic(Critic):
     body: nn.Sequential
 
     def features(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to features [N, num_features]."""
+        """Map images [N, C, H, W] to features [N, num_features]."""
         *layers, _ = self.body
         return applied(layers, images)
 
     def score(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Features [N, num_features] to outputs [N]; labels are ignored."""
+        """Map features [N, num_features] to outputs [N]; labels are ignored."""
         outputs: Tensor = self.body[-1](features).squeeze(1)
         return outputs
 

@@ -46,7 +46,7 @@ class DCGANGenerator(nn.Module):
         normal_(self)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Latents [N, D] to images [N, C, H, W] in [-1, 1]."""
+        """Map latents [N, D] to images [N, C, H, W] in [-1, 1]."""
         images: Tensor = self.body(latents)
         return images
 

@@ -40,7 +40,7 @@ class DeLiGANConvGenerator(nn.Module):
         truncated_normal_(self)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Latents [N, D] to images [N, C, H, W] in [-1, 1]."""
+        """Map latents [N, D] to images [N, C, H, W] in [-1, 1]."""
         images: Tensor = self.body(latents)
         return images
 

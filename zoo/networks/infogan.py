@@ -58,7 +58,7 @@ class InfoGANGenerator(nn.Module):
         normal_(self)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents [N, D] and labels [N] to images [N, C, H, W] in [-1, 1]; without num_classes labels are ignored."""
+        """Map latents [N, D] and labels [N] to images [N, C, H, W] in [-1, 1]; labels are ignored without classes."""
         images: Tensor = self.body(join_labels(latents, labels, self.num_labels))
         return images
 
@@ -99,12 +99,12 @@ class InfoGANCritic(Critic):
         truncated_normal_(self)
 
     def features(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to features [N, hidden]."""
+        """Map images [N, C, H, W] to features [N, hidden]."""
         features: Tensor = self.trunk(images)
         return features
 
     def score(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Features [N, hidden] to outputs [N]; labels are ignored."""
+        """Map features [N, hidden] to outputs [N]; labels are ignored."""
         outputs: Tensor = self.output(features).squeeze(1)
         return outputs
 

@@ -38,7 +38,7 @@ class KerasConvGenerator(nn.Module):
         glorot_(self)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Latents [N, D] to images [N, C, H, W] in [-1, 1]."""
+        """Map latents [N, D] to images [N, C, H, W] in [-1, 1]."""
         images: Tensor = self.body(latents)
         return images
 
@@ -47,7 +47,7 @@ Norm = Literal["layer", "instance", "batch", "none"]
 
 
 def normalise(norm: Norm, channels: int) -> nn.Module:
-    """The named normalisation of [N, channels, H, W]; `layer` is over C, H and W of each sample."""
+    """Build the named normalisation of [N, channels, H, W]; `layer` is over C, H and W of each sample."""
     return {
         "layer": lambda: nn.GroupNorm(1, channels),
         "instance": lambda: nn.InstanceNorm2d(channels, affine=True),
@@ -96,7 +96,7 @@ class KerasConvCritic(SequentialCritic):
 
 
 def last_side(side: int) -> int:
-    """Pixels left of `side` after stride 2, stride 2, one row of zeros, stride 2."""
+    """Return the pixels left of `side` after stride 2, stride 2, one row of zeros, stride 2."""
     return -(-(-(-side // 4) + 1) // 2)
 
 

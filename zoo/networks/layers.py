@@ -16,7 +16,7 @@ class SameConv2d(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel_size, stride)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """[N, in_channels, H, W] to [N, out_channels, ceil(H / stride), ceil(W / stride)]."""
+        """Map [N, in_channels, H, W] to [N, out_channels, ceil(H / stride), ceil(W / stride)]."""
         (top, bottom), (left, right) = (
             same_padding(size, self.kernel_size[0], self.stride[0]) for size in input.shape[-2:]
         )
@@ -43,14 +43,14 @@ class DoubledConv2d(SameConv2d):
         self.register_buffer("meets", meets, persistent=False)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """[N, in_channels, H, W] to [N, out_channels, 2 H, 2 W]."""
+        """Map [N, in_channels, H, W] to [N, out_channels, 2 H, 2 W]."""
         kernels = torch.einsum("pak,qbl,oikl->opqiab", self.meets, self.meets, self.weight).flatten(0, 2)
         bias = None if self.bias is None else self.bias.repeat_interleave(4)
         return F.pixel_shuffle(F.conv2d(input, kernels, bias, padding=1), 2)
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
-    """How many zeros TensorFlow's 'same' puts before and after `size` pixels."""
+    """Return how many zeros TensorFlow's 'same' puts before and after `size` pixels."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 
@@ -83,7 +83,7 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
         self.output_size = output_size
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:  # noqa: A002
-        """[N, in_channels, H, W] to [N, out_channels, H * stride, W * stride], or to the given output size."""
+        """Map [N, in_channels, H, W] to [N, out_channels, H * stride, W * stride], or to the given output size."""
         stride, kernel = self.stride[0], self.kernel_size[0]
         height, width = output_size or self.output_size or [size * stride for size in input.shape[-2:]]
         if [-(-height // stride), -(-width // stride)] != list(input.shape[-2:]):
@@ -109,17 +109,17 @@ class LeakyReLU(nn.LeakyReLU):
         super().__init__(negative_slope)
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """Identity where positive, negative_slope * x elsewhere; any shape."""
+        """Return x where positive, negative_slope * x elsewhere; any shape."""
         return input * input.detach().sign().clamp_(min=self.negative_slope)
 
 
 def layer_norm(channels: int) -> nn.Module:
-    """MATLAB's layerNormalizationLayer: over C, H and W of each sample; scale and offset of each channel; eps 1e-5."""
+    """Build MATLAB's layerNormalizationLayer: over C, H and W of each sample; scale and offset a channel; eps 1e-5."""
     return nn.GroupNorm(1, channels, eps=1e-5)
 
 
 def tf_batch_norm(channels: int, dim: int = 2, eps: float = 1e-5, gamma_std: float = 0.02) -> nn.Module:
-    """DeLiGAN's batch norms: decay 0.9, gamma ~ N(1, gamma_std^2).
+    """Build DeLiGAN's batch norms: decay 0.9, gamma ~ N(1, gamma_std^2).
 
     TensorFlow averages the biased variance, torch the unbiased: at batch 50 the first layer's differs by 2%, and the
     convolutions' by less than 0.1%.
@@ -148,7 +148,7 @@ class KerasBatchNorm2d(nn.BatchNorm2d):
 
 
 def glorot_(network: nn.Module) -> None:
-    """Keras' and MATLAB's initial values: Glorot uniform weights, zero biases, in all linear and convolution layers."""
+    """Draw Keras' and MATLAB's initial values: Glorot uniform weights, zero biases, linear and convolution layers."""
     for part in network.modules():
         if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.xavier_uniform_(part.weight)
@@ -157,7 +157,7 @@ def glorot_(network: nn.Module) -> None:
 
 
 def unit_scaling_(network: nn.Module) -> None:
-    """TensorFlow's default before 1.0, in every linear layer: weights U(+-sqrt(3 / inputs)), zero biases."""
+    """Draw TensorFlow's default before 1.0, in every linear layer: weights U(+-sqrt(3 / inputs)), zero biases."""
     for part in network.modules():
         if isinstance(part, nn.Linear):
             nn.init.kaiming_uniform_(part.weight, nonlinearity="linear")
@@ -165,7 +165,7 @@ def unit_scaling_(network: nn.Module) -> None:
 
 
 def truncated_normal_(network: nn.Module, std: float = 0.02) -> None:
-    """TensorFlow's truncated normal, redrawn beyond two std, zero biases, in every convolution layer."""
+    """Draw TensorFlow's truncated normal, redrawn beyond two std, zero biases, in every convolution layer."""
     for part in network.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.trunc_normal_(part.weight, std=std, a=-2 * std, b=2 * std)
@@ -174,7 +174,7 @@ def truncated_normal_(network: nn.Module, std: float = 0.02) -> None:
 
 
 def normal_(network: nn.Module, std: float = 0.02) -> None:
-    """DCGAN's initial values: weights N(0, std^2), zero biases, in all linear and convolution layers."""
+    """Draw DCGAN's initial values: weights N(0, std^2), zero biases, in all linear and convolution layers."""
     for part in network.modules():
         if isinstance(part, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(part.weight, std=std)

@@ -42,7 +42,7 @@ class MatlabConvGenerator(nn.Module):
         glorot_(self)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Latents [N, D] to images [N, C, H, W] in [-1, 1]."""
+        """Map latents [N, D] to images [N, C, H, W] in [-1, 1]."""
         images: Tensor = self.body(latents)
         return images
 
@@ -82,12 +82,12 @@ class MatlabConvCritic(Critic):
         glorot_(self)
 
     def features(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to features [N, num_features]."""
+        """Map images [N, C, H, W] to features [N, num_features]."""
         *layers, _, _, _ = self.body  # convolution, sigmoid or nothing, flatten
         return applied(layers, images).flatten(1)
 
     def score(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Features [N, num_features] to outputs [N]; labels are ignored."""
+        """Map features [N, num_features] to outputs [N]; labels are ignored."""
         last = [*self.body][-3:]
         return applied(last, features.unflatten(1, self.last_shape)).squeeze(1)
 

@@ -27,7 +27,7 @@ class MinibatchDiscrimination(nn.Module):
         self.log_scale = nn.Parameter(torch.zeros(kernels, dim))
 
     def forward(self, samples: Tensor) -> Tensor:
-        """[N, inputs] to [N, inputs + kernels]; the features are in (0, 1)."""
+        """Map [N, inputs] to [N, inputs + kernels]; the features are in (0, 1)."""
         weight = self.direction * (self.log_scale.exp() / self.direction.square().sum(0).sqrt())
         # one of the `dim` at a time: [N, N, kernels] stays in the processor's cache, all of them would not
         distance = torch.zeros((), device=samples.device)

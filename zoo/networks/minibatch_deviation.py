@@ -26,7 +26,7 @@ class MinibatchDeviation(nn.Module):
         self.group, self.channels = group, channels
 
     def forward(self, features: Tensor) -> Tensor:
-        """[N, C, H, W] to [N, C + channels, H, W]."""
+        """Map [N, C, H, W] to [N, C + channels, H, W]."""
         n, _, height, width = features.shape
         wanted = min(self.group or n, n)
         group = next(size for size in range(wanted, 0, -1) if n % size == 0)

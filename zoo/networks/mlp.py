@@ -43,7 +43,7 @@ class MLPGenerator(nn.Module):
         glorot_(self)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents [N, D] and labels [N] to images [N, C, H, W] in [-1, 1]; without num_classes labels are ignored."""
+        """Map latents [N, D] and labels [N] to images [N, C, H, W] in [-1, 1]; labels are ignored without classes."""
         images: Tensor = self.body(join_labels(latents, labels, self.num_labels))
         return images.view(-1, *self.image_shape)
 
@@ -71,7 +71,7 @@ class MLPCritic(SequentialCritic):
         self.embedding = label_embedding(num_classes, self.num_features)
 
     def score(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Features [N, num_features] and labels int64 [N] to outputs [N]; without num_classes labels are ignored."""
+        """Map features [N, num_features] and labels int64 [N] to outputs [N]; labels are ignored without classes."""
         outputs = super().score(features)
         return outputs if self.embedding is None else outputs + projection(features, labels, self.embedding)
 

@@ -18,7 +18,7 @@ class ProjectionCritic(Critic):
     embedding: nn.Embedding | None
 
     def score(self, features: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Features [N, num_features] and labels int64 [N] to outputs [N]; without num_labels labels are ignored."""
+        """Map features [N, num_features] and labels int64 [N] to outputs [N]; without num_labels labels are ignored."""
         outputs: Tensor = self.output(features).squeeze(1)
         return outputs if self.embedding is None else outputs + projection(features, labels, self.embedding)
 

@@ -37,7 +37,7 @@ class Norm(nn.Module):
         )
 
     def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
-        """Features [N, C, H, W], with labels [N] where there are classes."""
+        """Normalise features [N, C, H, W], with labels [N] where there are classes."""
         output: Tensor = self.norm(features, labels) if self.conditional else self.norm(features)
         return output
 
@@ -52,7 +52,7 @@ class UpBlock(nn.Module):
         self.shortcut = nn.Conv2d(width, width, 1)
 
     def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
-        """[N, C, H, W] to [N, C, 2 H, 2 W]."""
+        """Map [N, C, H, W] to [N, C, 2 H, 2 W]."""
         double = partial(interpolate, scale_factor=2)  # the nearest pixel
         hidden = self.conv1(double(relu(self.norm1(features, labels))))
         hidden = self.conv2(relu(self.norm2(hidden, labels)))
@@ -88,7 +88,7 @@ class ResNetGenerator(nn.Module):
         initialise_(self)
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents [N, D] and labels [N] to images [N, C, H, W] in [-1, 1]; without classes labels are not looked at."""
+        """Map latents [N, D] and labels [N] to images [N, C, H, W] in [-1, 1]; labels are ignored without classes."""
         if self.num_labels is not None:
             labels = require_labels(labels, self.num_labels)
         hidden = self.dense(latents).unflatten(1, self.bottom)
@@ -111,7 +111,7 @@ class DownBlock(nn.Module):
         self.shortcut = SpectralConv2d(inputs, width, 1) if down else nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
-        """[N, inputs, H, W] to [N, width, H, W], or half of the sides."""
+        """Map [N, inputs, H, W] to [N, width, H, W], or half of the sides."""
         hidden = self.conv1(features if self.first else relu(features))
         hidden = self.conv2(relu(hidden))
         if not self.down:
@@ -150,7 +150,7 @@ class ResNetCritic(ProjectionCritic):
         initialise_(self)
 
     def features(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to features [N, num_features]."""
+        """Map images [N, C, H, W] to features [N, num_features]."""
         return relu(self.blocks(images)).sum((2, 3))
 
 

@@ -56,7 +56,7 @@ class SmallConvGenerator(nn.Module):
         )
 
     def forward(self, latents: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents [N, D] and labels [N] to images [N, C, H, W] in [-1, 1]; without classes labels are not looked at."""
+        """Map latents [N, D] and labels [N] to images [N, C, H, W] in [-1, 1]; labels are ignored without classes."""
         images: Tensor = self.body(join_labels(latents, labels, self.num_labels))
         return images
 
@@ -92,7 +92,7 @@ class SmallConvCritic(ProjectionCritic):
         self.embedding = label_embedding(num_classes, self.num_features)
 
     def features(self, images: Tensor) -> Tensor:
-        """Images [N, C, H, W] to features [N, num_features]."""
+        """Map images [N, C, H, W] to features [N, num_features]."""
         features: Tensor = self.body(images)
         return features
 

@@ -45,7 +45,7 @@ class SpectralConv2d(SpectralNorm, nn.Conv2d):
         self.register_buffer("u", torch.randn(1, out_channels))
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """[N, in_channels, H, W] to [N, out_channels, H / stride, W / stride], rounded up."""
+        """Map [N, in_channels, H, W] to [N, out_channels, H / stride, W / stride], rounded up."""
         return conv2d(input, self.normalised(), self.bias, self.stride, self.padding)
 
 
@@ -57,7 +57,7 @@ class SpectralLinear(SpectralNorm, nn.Linear):
         self.register_buffer("u", torch.randn(1, out_features))
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """[N, in_features] to [N, out_features]."""
+        """Map [N, in_features] to [N, out_features]."""
         return linear(input, self.normalised(), self.bias)
 
 
@@ -69,5 +69,5 @@ class SpectralEmbedding(SpectralNorm, nn.Embedding):
         self.register_buffer("u", torch.randn(1, num_embeddings))
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """Labels [N] to [N, embedding_dim]."""
+        """Map labels [N] to [N, embedding_dim]."""
         return embedding(input, self.normalised())

@@ -29,7 +29,7 @@ class ToyGenerator(nn.Module):
         unit_scaling_(self)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Latents [N, D] to images [N, C, H, W] in [-1, 1]."""
+        """Map latents [N, D] to images [N, C, H, W] in [-1, 1]."""
         images: Tensor = self.body(latents)
         return images
 
@@ -55,7 +55,7 @@ class ToyPlusGenerator(nn.Module):
         unit_scaling_(self)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Latents [N, D] to images [N, C, H, W] in [-1, 1]."""
+        """Map latents [N, D] to images [N, C, H, W] in [-1, 1]."""
         images: Tensor = self.body(latents)
         return images
 
@@ -79,7 +79,7 @@ class ToyMoEGenerator(nn.Module):
         unit_scaling_(self)
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """Latents [N, D] and experts [N] to images [N, C, H, W] in [-1, 1]."""
+        """Map latents [N, D] and experts [N] to images [N, C, H, W] in [-1, 1]."""
         images: Tensor = self.body(torch.cat([F.one_hot(labels, self.num_labels).to(latents), latents], 1))
         return images
 
@@ -107,7 +107,7 @@ class ToyEnsembleGenerator(nn.Module):
         self.last_bias = nn.Parameter(torch.zeros(members, 1, pixels))
 
     def forward(self, latents: Tensor, labels: Tensor) -> Tensor:
-        """Latents [N, D] and members [N] to images [N, C, H, W] in [-1, 1]: each sample's own weights, [N, ...]."""
+        """Map latents [N, D] and members [N] to images [N, C, H, W] in [-1, 1]: each sample's own weights, [N, ...]."""
         hidden = torch.baddbmm(self.first_bias[labels], latents[:, None], self.first_weight[labels]).tanh()
         points = torch.baddbmm(self.last_bias[labels], hidden, self.last_weight[labels]).tanh()
         return points.view(-1, *self.image_shape)
@@ -129,7 +129,7 @@ class ToyCritic(SequentialCritic):
 
 
 def layers(inputs: int, hidden: int, outputs: int) -> list[nn.Module]:
-    """Two layers, each linear and tanh."""
+    """Build two layers, each linear and tanh."""
     return [nn.Linear(inputs, hidden), nn.Tanh(), nn.Linear(hidden, outputs), nn.Tanh()]
 
 

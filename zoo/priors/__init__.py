@@ -17,11 +17,11 @@ class Normal(Prior):
     """z ~ N(0, I)."""
 
     def noise(self, n: int, source: torch.Generator | None) -> Tensor:
-        """See Prior."""
+        """Draw standard normal noise, [n, D]."""
         return self.normal(n, source)
 
     def truncate(self, noise: Tensor, most: float) -> Tensor:
-        """See Prior."""
+        """Map the noise to a normal truncated to [-most, most]."""
         return truncated_normal(noise, most)
 
 
@@ -29,7 +29,7 @@ class Uniform(Prior):
     """z ~ U(-1, 1), each number by itself."""
 
     def noise(self, n: int, source: torch.Generator | None) -> Tensor:
-        """See Prior."""
+        """Draw uniform noise in [-1, 1), [n, D]."""
         return self.uniform(n, source)
 
 

@@ -30,7 +30,7 @@ class Codes(Prior):
         return self.uniform(n, source)
 
     def place(self, noise: Tensor, labels: Tensor | None) -> Tensor:
-        """See Prior."""
+        """Return z [n, dim]: part of the noise, the label one-hot, the codes."""
         free = self.dim - self.categories - self.continuous
         code = one_hot(labels, self.categories).to(noise)  # type: ignore[arg-type]
         return torch.cat([noise[:, :free], code, noise[:, free + self.categories :]], 1)

@@ -49,7 +49,7 @@ class GaussianMixture(Prior):
         self.sigma = nn.Parameter(torch.full((components, dim), float(sigma_init)))
 
     def noise(self, n: int, source: torch.Generator | None) -> Tensor:
-        """See Prior."""
+        """Draw normal noise, [n, D]; uniform noise in training where that was asked for."""
         return (self.uniform if self.noise_kind == "uniform" and self.training else self.normal)(n, source)
 
     def choose(self, n: int, source: torch.Generator | None = None) -> Tensor:
@@ -74,7 +74,7 @@ class GaussianMixture(Prior):
         return self.mu[index] + self.sigma[index] * noise
 
     def truncate(self, noise: Tensor, most: float) -> Tensor:
-        """See Prior."""
+        """Map the noise to a normal truncated to [-most, most]."""
         return truncated_normal(noise, most)
 
     def penalty(self) -> Tensor:

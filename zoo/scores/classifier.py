@@ -67,12 +67,12 @@ class Classifier(LightningModule):
         self.body, self.head = nn.Sequential(*layers), nn.Linear(channels, num_classes)
 
     def forward(self, images: Tensor) -> Scored:
-        """Images [N, C, H, W] in [-1, 1] to (features [N, F], logits [N, K])."""
+        """Map images [N, C, H, W] in [-1, 1] to (features [N, F], logits [N, K])."""
         features = self.body(images).mean(dim=(2, 3))
         return Scored(features, self.head(features))
 
     def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Tensor:
-        """Cross entropy of the batch's changed images."""
+        """Compute the cross entropy of the batch's distorted images."""
         images, labels = batch[0], batch[1]
         generator = seeded("distort", run_seed(), self.global_rank, self.global_step)
         images = distorted(images, generator, *self.augmentation)
@@ -81,7 +81,7 @@ class Classifier(LightningModule):
         return loss
 
     def validation_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
-        """Logs `val/accuracy`, or `test/accuracy` in a test: the share of right answers."""
+        """Log `val/accuracy`, or `test/accuracy` in a test: the share of right answers."""
         right = (self(batch[0]).logits.argmax(dim=1) == batch[1]).float().mean()
         stage = "test" if self.trainer.testing else "val"
         self.log(f"{stage}/accuracy", right, batch_size=len(batch[0]), on_epoch=True, sync_dist=True)
@@ -89,24 +89,24 @@ class Classifier(LightningModule):
     test_step = validation_step
 
     def configure_optimizers(self) -> Any:
-        """Adam along one cycle that ends with the run."""
+        """Build Adam, along one cycle that ends with the run."""
         optimizer = torch.optim.Adam(self.parameters(), lr=self.lr)
         steps = int(self.trainer.estimated_stepping_batches)
         cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=self.lr, total_steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Names the model, so that no other is built from its checkpoint."""
+        """Name the model, so that no other is built from its checkpoint."""
         checkpoint["model_class"] = type(self).__name__
 
 
 def convolution(channels: int, wider: int, stride: int = 1) -> list[nn.Module]:
-    """3x3, batch norm, ReLU."""
+    """Build a 3x3 convolution, batch norm, ReLU."""
     return [nn.Conv2d(channels, wider, 3, stride, padding=1, bias=False), nn.BatchNorm2d(wider), nn.ReLU()]
 
 
 def distorted(images: Tensor, generator: torch.Generator, turn: float, shift: float, scale: float) -> Tensor:
-    """Images [N, C, H, W], each turned by up to `turn` radians, scaled by up to a share and shifted (image = 2 wide).
+    """Distort images [N, C, H, W]: each turned by up to `turn` radians, scaled by up to a share, shifted (width = 2).
 
     What comes in from outside of the image repeats its border.
     """

@@ -61,7 +61,7 @@ class Evaluation:
 
     @property
     def keys(self) -> list[str]:
-        """The names of the scores that `compute` gives, in their order."""
+        """Return the names of the scores that `compute` gives, in their order."""
         return [key for name in self.metrics for key in SPECS[name].keys]
 
     def to(self, device: torch.device) -> Self:

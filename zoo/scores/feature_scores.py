@@ -28,7 +28,7 @@ class Precomputed(nn.Module):
         self.num_features = num_features
 
     def forward(self, features: Tensor) -> Tensor:
-        """The same features."""
+        """Return the features as they are."""
         return features
 
 
@@ -48,11 +48,11 @@ class InceptionScore(image.InceptionScore):
             super().__init__(Precomputed(num_classes))
 
     def update(self, logits: Tensor) -> None:
-        """Adds logits [N, K]."""
+        """Add logits [N, K]."""
         super().update(logits.double().log_softmax(dim=1).clamp(min=LEAST))
 
     def compute(self) -> tuple[Tensor, Tensor]:
-        """(mean, std) over the splits."""
+        """Compute (mean, std) over the splits."""
         images = len(dim_zero_cat(self.features))
         if not images:
             return torch.tensor(torch.nan), torch.tensor(torch.nan)
@@ -78,11 +78,11 @@ class FID(image.FrechetInceptionDistance):
         super().__init__(Precomputed(num_features), **options)
 
     def update(self, features: Tensor, real: bool) -> None:
-        """Adds features [N, F] of real images, or of fakes."""
+        """Add features [N, F] of real images, or of fakes."""
         super().update(features.double(), real)
 
     def compute(self) -> Tensor:
-        """The distance."""
+        """Compute the distance."""
         if min(self.real_features_num_samples, self.fake_features_num_samples) < 2:
             return torch.tensor(torch.nan)
         return super().compute()
@@ -103,11 +103,11 @@ class KID(image.KernelInceptionDistance):
             super().__init__(Precomputed(num_features))
 
     def update(self, features: Tensor, real: bool) -> None:
-        """Adds features [N, F] of real images, or of fakes."""
+        """Add features [N, F] of real images, or of fakes."""
         super().update(features.double(), real)
 
     def compute(self) -> tuple[Tensor, Tensor]:
-        """(mean, std)."""
+        """Compute (mean, std)."""
         counts = [len(dim_zero_cat(features)) for features in (self.real_features, self.fake_features)]
         if min(counts) < 2:
             return torch.tensor(torch.nan), torch.tensor(torch.nan)
@@ -119,7 +119,7 @@ class KID(image.KernelInceptionDistance):
 
 @contextmanager
 def own_randomness() -> Iterator[None]:
-    """Seeds torch's CPU generator with 0, and puts it back."""
+    """Seed torch's CPU generator with 0, and put it back at the end."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)  # torch.manual_seed would also seed the GPU, which nobody puts back
         yield
@@ -127,7 +127,7 @@ def own_randomness() -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without two warnings: that features are kept (K numbers an image), that one split has no std (it is 0 here)."""
+    """Ignore two warnings: that features are kept (K numbers an image), that one split has no std (it is 0 here)."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*will save all extracted features")
         warnings.filterwarnings("ignore", r".*std\(\): degrees of freedom")

@@ -36,18 +36,18 @@ class Inception(Scorer):
     """
 
     def prepare(self, images: Tensor) -> Tensor:
-        """Images [N, 1 or 3, H, W] in [-1, 1] to uint8 [N, 3, H, W]; the network does the rest."""
+        """Convert images [N, 1 or 3, H, W] in [-1, 1] to uint8 [N, 3, H, W]; the network does the rest."""
         return recoloured(images.add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8), 3)
 
     def forward(self, images: Tensor) -> Scored:
-        """Images [N, 1 or 3, H, W] in [-1, 1] to (features [N, 2048], logits [N, 1008])."""
+        """Map images [N, 1 or 3, H, W] in [-1, 1] to (features [N, 2048], logits [N, 1008])."""
         if not len(images):  # the resizing has no answer for none
             return Scored(images.new_zeros(0, self.num_features), images.new_zeros(0, self.num_classes))
         return super().forward(images)
 
 
 def load_inception(sha256: str = SHA256) -> Inception:
-    """The network with the weights of `sha256`, looked for as `find_weights` does. Raises ScorerError."""
+    """Build the network with the weights of `sha256`, found as `find_weights` does. Raise ScorerError."""
     try:
         extractor = import_module("torch_fidelity.feature_extractor_inceptionv3")
     except ImportError as error:
@@ -69,7 +69,7 @@ def load_inception(sha256: str = SHA256) -> Inception:
 
 
 def find_weights(sha256: str = SHA256) -> Path:
-    """The file named by $GANZOO_INCEPTION, else that in torch hub's cache, downloaded if missing. Or a ScorerError."""
+    """Return the file named by $GANZOO_INCEPTION, else torch hub's, downloaded if missing. Raise ScorerError."""
     if given := os.environ.get(VARIABLE):
         if not Path(given).is_file():
             raise ScorerError(f"${VARIABLE}: there is no file {given} ({advice()})")
@@ -81,12 +81,12 @@ def find_weights(sha256: str = SHA256) -> Path:
 
 
 def folder() -> Path:
-    """Where torch hub keeps weights."""
+    """Return where torch hub keeps weights."""
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def advice() -> str:
-    """How to come by the weights, or do without."""
+    """Return how to come by the weights, or do without."""
     return (
         f"put {URL} into {folder()}, or its path into ${VARIABLE}; "
         "or score with a shipped classifier, e.g. --scores.scorer=mnist"
@@ -94,7 +94,7 @@ def advice() -> str:
 
 
 def download(url: str, path: Path, sha256: str) -> None:
-    """Streams `url` to a partial file that becomes `path` if it is the right one. Raises ScorerError."""
+    """Stream `url` to a partial file that becomes `path` if it is the right one. Raise ScorerError."""
     partial, deadline = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part"), time.monotonic() + TOTAL_TIMEOUT
     digest = hashlib.sha256()
     try:

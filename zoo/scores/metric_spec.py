@@ -49,7 +49,7 @@ class MetricSpec(NamedTuple):
 
     @property
     def needs_scorer(self) -> bool:
-        """Whether it looks through a scorer."""
+        """Return whether it looks through a scorer."""
         return self.inputs != "pixels"
 
     def is_computable(self, sizes: Sizes) -> bool:

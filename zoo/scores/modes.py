@@ -51,7 +51,7 @@ class ModeCoverage(Metric):
         self.add_state("total", torch.zeros((), dtype=torch.int64), "sum")
 
     def update(self, points: Tensor) -> None:
-        """Adds points, float [N, 2] or [N, 2, 1, 1]."""
+        """Add points, float [N, 2] or [N, 2, 1, 1]."""
         points = points.detach().flatten(1).to(self.centres)
         if points.shape[1] != 2:
             raise ValueError(f"points must be [N, 2] or [N, 2, 1, 1], got rows of {points.shape[1]} numbers")
@@ -61,7 +61,7 @@ class ModeCoverage(Metric):
         self.good, self.total = self.good + counts, self.total + len(points)
 
     def compute(self) -> dict[str, Tensor]:
-        """`modes_covered` and `high_quality`; a ValueError without a point."""
+        """Compute `modes_covered` and `high_quality`. Raise a ValueError without a point."""
         if not self.total:
             raise ValueError("ModeCoverage: no score without data, update() never got a point")
         needed = self.min_share * self.total / len(self.centres)  # above 0, so that an empty mode never counts

@@ -38,17 +38,17 @@ class Scorer(nn.Module):
         self.float().requires_grad_(False).train(False)
 
     def train(self, mode: bool = True) -> Self:
-        """Stays in inference mode."""
+        """Stay in inference mode."""
         return super().train(False)
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Scored:
-        """Images [N, any channels it can use, any height, any width] in [-1, 1] to (features [N, F], logits [N, K])."""
+        """Map images [N, any channels it can use, any H, any W] in [-1, 1] to (features [N, F], logits [N, K])."""
         with torch.autocast(images.device.type, enabled=False):
             return Scored(*(part.float() for part in self.network(self.prepare(images.float()))))
 
     def prepare(self, images: Tensor) -> Tensor:
-        """The same images in the network's own channels and size, resized bilinearly with antialiasing."""
+        """Return the images in the network's own channels and size, resized bilinearly with antialiasing."""
         images = recoloured(images, self.image_shape[0])
         if images.shape[2:] == self.image_shape[1:] or not len(images):
             return images
@@ -56,7 +56,7 @@ class Scorer(nn.Module):
 
 
 def recoloured(images: Tensor, channels: int) -> Tensor:
-    """Images [N, 1 or 3, H, W] as [N, channels, H, W]. Raises a ValueError for any other pair of channels."""
+    """Convert images [N, 1 or 3, H, W] to [N, channels, H, W]. Raise a ValueError for any other pair of channels."""
     if images.shape[1] == channels:
         return images
     if images.shape[1] == 1:

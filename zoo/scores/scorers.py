@@ -25,7 +25,7 @@ MAX_SIZE = 16384
 
 
 def load_scorer(name: str) -> Scorer:
-    """The scorer called `name`, on the CPU; torch's random state stays as it was.
+    """Load the scorer called `name`, on the CPU; torch's random state stays as it was.
 
     Args:
         name: a shipped classifier (a key of INDEX), `inception`, or the path of a Classifier's checkpoint (.ckpt).
@@ -47,7 +47,7 @@ def load_scorer(name: str) -> Scorer:
 
 
 def load_shipped(name: str, path: Path, entry: dict[str, Any]) -> Scorer:
-    """The classifier in the safetensors file `path`, if that is the file that `entry` describes."""
+    """Load the classifier in the safetensors file `path`, if that is the file that `entry` describes."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -60,7 +60,7 @@ def load_shipped(name: str, path: Path, entry: dict[str, Any]) -> Scorer:
 
 
 def load_checkpoint(path: Path) -> Scorer:
-    """The Classifier whose training saved the checkpoint `path`; its path is its name."""
+    """Load the Classifier whose training saved the checkpoint `path`; its path is its name."""
     if path.suffix == ".safetensors":
         raise ScorerError(f"{path}: such files ship with the zoo; for your own: ganzoo scorer --out NAME.ckpt")
     try:
@@ -100,5 +100,5 @@ def what_is_wrong(sizes: dict[str, Any], weights: dict[str, Any]) -> str | None:
 
 
 def of_classifier(name: str, model: Classifier) -> Scorer:
-    """A scorer that looks through `model`."""
+    """Build a scorer that looks through `model`."""
     return Scorer(name, model, model.image_shape, model.num_features, model.num_classes)

@@ -37,7 +37,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def defaults(model: type[AdversarialModule]) -> dict[str, Any]:
-    """What the model's arguments are where nobody says: what a checkpoint meant before an argument existed."""
+    """Return the defaults of the model's arguments: what a checkpoint meant before an argument existed."""
     signatures = (
         inspect.signature(cls.__init__).parameters
         for cls in reversed(model.__mro__)
@@ -48,6 +48,6 @@ def defaults(model: type[AdversarialModule]) -> dict[str, Any]:
 
 
 def comparable(hyperparameters: Any) -> dict[str, Any]:
-    """Hyperparameters as they compare: tuples are lists, what is no scalar is its text."""
+    """Return hyperparameters as they compare: tuples are lists, what is no scalar is its text."""
     made: dict[str, Any] = json.loads(json.dumps(dict(hyperparameters), default=str))
     return made
