@@ -76,7 +76,7 @@ def doubled_before(network: nn.Module) -> nn.Module:
     """Replace convolutions that double the image by doubling and a 4x4 convolution; return the network."""
     for name, part in network.named_children():
         if isinstance(part, DoubledConv2d):
-            convolution = nn.Conv2d(part.in_channels, part.out_channels, 4)
+            convolution = nn.Conv2d(part.in_channels, part.out_channels, 4, device=part.weight.device)
             convolution.load_state_dict(part.state_dict())
             setattr(network, name, nn.Sequential(nn.Upsample(scale_factor=2), nn.ZeroPad2d((1, 2, 1, 2)), convolution))
         else:

@@ -46,7 +46,10 @@ def isolated(request, monkeypatch, tmp_path_factory):
         monkeypatch.setenv(name, "0")  # so that what a test leaves behind is taken back
         monkeypatch.delenv(name)
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "caches" / str(id(request.node))))
+    caches = tmp_path_factory.getbasetemp() / "caches" / str(id(request.node))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(caches))
+    if torch.cuda.is_available():
+        (caches / "torch").mkdir(parents=True, exist_ok=True)  # torch makes the last folder alone
     for name in ("WANDB_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR", "WANDB_DATA_DIR"):
         monkeypatch.setenv(name, str(tmp_path_factory.getbasetemp() / "wandb"))
 

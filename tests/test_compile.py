@@ -103,10 +103,13 @@ def test_inductor_s_kernels_differ_by_rounding_alone(cls):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
-def test_cuda_graphs_differ_by_rounding_alone(cls):
+def test_cuda_graphs_differ_by_rounding_alone(cls, monkeypatch):
     """Torch warms up in the first round, records in the second, and replays what it recorded from the third on."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)  # products of 10 bits, and each side's own
+    # Small steps: batch norm over four samples makes a difference a hundred times as large within six of TINY's.
+    gentle = {key: {"name": "sgd", "lr": 1e-3} for key in TINY}
     counters["inductor"].clear()
-    plain, graphs = (train(cls, each, accelerator="gpu", steps=6, **TINY) for each in (False, True))
+    plain, graphs = (train(cls, each, accelerator="gpu", steps=6, **gentle) for each in (False, True))
     assert not counters["inductor"]["cudagraph_skips"]
     assert_same(plain, graphs, rtol=1e-3, atol=1e-5)
 

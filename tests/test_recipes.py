@@ -101,20 +101,34 @@ def test_a_recipe_is_short_and_says_how_long_it_trains(name):
 @pytest.mark.filterwarnings("ignore:this critic has batch norm or dropout")  # in one recipe, as its source has it
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_takes_two_steps(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GANZOO_DATA", str(tmp_path))
-    quick = (
-        "--trainer.accelerator=cpu --trainer.max_steps=2 --trainer.val_check_interval=2 --trainer.limit_val_batches=1"
-    )
-    quick += " --trainer.log_every_n_steps=1 --trainer.enable_model_summary=false --data.init_args.batch_size=2"
-    cli.main(["fit", "--config", name, *tiny_data(name, tmp_path), *quick.split(), "--loggers=[csv]"])
-    (folder,) = (tmp_path / "runs" / name).iterdir()
+    folder, _ = two_steps(name, tmp_path, monkeypatch, "cpu")
     checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert checkpoint["global_step"] == 2
     tensors = [value for value in checkpoint["state_dict"].values() if isinstance(value, torch.Tensor)]
     assert all(value.isfinite().all() for value in tensors)
     assert (folder / "checkpoints" / "best.ckpt").is_file()
     assert list((folder / "samples").glob("step_*.png"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.filterwarnings("ignore:this critic has batch norm or dropout")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_takes_two_steps_and_is_tested_on_a_gpu(name, tmp_path, monkeypatch):
+    folder, argv = two_steps(name, tmp_path, monkeypatch, "gpu")
+    cli.main(["test", *argv, f"--ckpt_path={folder / 'checkpoints' / 'last.ckpt'}", "--trainer.limit_test_batches=1"])
+
+
+def two_steps(name, tmp_path, monkeypatch, accelerator):
+    """Train for two steps on tiny data; return the run's folder, and the arguments for another command."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANZOO_DATA", str(tmp_path))
+    argv = ["--config", name, *tiny_data(name, tmp_path), f"--trainer.accelerator={accelerator}", "--loggers=[csv]"]
+    argv += ["--trainer.enable_model_summary=false", "--data.init_args.batch_size=2"]
+    quick = "--trainer.max_steps=2 --trainer.val_check_interval=2 --trainer.limit_val_batches=1"
+    cli.main(["fit", *argv, *quick.split(), "--trainer.log_every_n_steps=1"])
+    (folder,) = (tmp_path / "runs" / name).iterdir()
+    return folder, argv
 
 
 # -- the sources' constants --
