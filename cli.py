@@ -17,23 +17,23 @@ from commands import messages  # isort: skip
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    """Run one command, given as the words after `ganzoo`; by default those of the command line.
+    """Run one command, given as the arguments after `ganzoo`; by default sys.argv's.
 
-    Ends by SystemExit: status 2 for wrong words, keys and values, 1 for wrong data. `--debug` shows where in the code
-    that was found.
+    Ends by SystemExit: status 2 for wrong arguments, keys and values, 1 for wrong data. `--debug` shows where in the
+    code that was found.
     """
-    words = list(sys.argv[1:] if args is None else args)
-    debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
-    if messages.answer(words):
+    argv = list(sys.argv[1:] if args is None else args)
+    debug = "--debug" in argv
+    argv = [argument for argument in argv if argument != "--debug"]
+    if messages.print_help(argv):
         return
-    if words[0] == "list":
-        recipes.list_recipes(words[1:])
+    if argv[0] == "list":
+        recipes.list_recipes(argv[1:])
         return
     with dying_of_interrupts():
         from commands import running  # takes seconds, which help and the list need not wait for
 
-    running.run(words, debug)
+    running.run(argv, debug)
 
 
 @contextmanager

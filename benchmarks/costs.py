@@ -45,7 +45,7 @@ class FirstStep(Callback):
         os._exit(0)
 
 
-def words(recipe: str, folder: str, loggers: str = "csv") -> list[str]:
+def argv_of(recipe: str, folder: str, loggers: str = "csv") -> list[str]:
     """Return the command's arguments, less Weights & Biases unless that is asked for."""
     return ["fit", "--config", recipe, "--trainer.default_root_dir", folder, f"--loggers=[{loggers}]"]
 
@@ -59,7 +59,7 @@ def peak_kb(*arguments: str) -> int:
 def run_product(recipe: str) -> None:
     """Run the recipe, two steps and a validation long."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
-        ganzoo([*words(recipe, folder), "--trainer.max_steps=2", "--trainer.val_check_interval=2"])
+        ganzoo([*argv_of(recipe, folder), "--trainer.max_steps=2", "--trainer.val_check_interval=2"])
 
 
 def run_bare(recipe: str) -> None:
@@ -86,14 +86,14 @@ def start(recipe: str, rounds: int) -> dict[str, Any]:
         for name, each in seconds.items():
             with tempfile.TemporaryDirectory() as folder:
                 code, *last = imports if name == "imports" else first
-                command = [sys.executable, "-c", code, *(words(recipe, folder, name) if last else []), *last]
-                made = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=alone)
-            each.append(float(made.stdout.split()[-1]))
-    told: dict[str, Any] = {"recipe": recipe, "rounds": rounds}
+                command = [sys.executable, "-c", code, *(argv_of(recipe, folder, name) if last else []), *last]
+                done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=alone)
+            each.append(float(done.stdout.split()[-1]))
+    result: dict[str, Any] = {"recipe": recipe, "rounds": rounds}
     for name, each in seconds.items():
         ratios = np.quantile(np.array(each) / seconds["imports"], [0.25, 0.5, 0.75]).round(3).tolist()
-        told[name] = {"median_s": round(float(np.median(each)), 2), "ratio": ratios[1], "quartiles": ratios[::2]}
-    return told
+        result[name] = {"median_s": round(float(np.median(each)), 2), "ratio": ratios[1], "quartiles": ratios[::2]}
+    return result
 
 
 def scores(rounds: int) -> dict[str, Any]:

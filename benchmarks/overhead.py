@@ -99,9 +99,9 @@ def gains(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
         arguments = {"rounds": rounds, "steps": RECIPES[recipe]}
         switched = {"class_path": f"benchmarks.overhead.{kind.__name__}", "init_args": arguments}
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
-            words = ["fit", "--config", recipe, "--trainer.default_root_dir", folder, "--loggers", "[csv]", *never]
-            words += ["--trainer.log_every_n_steps=50", "--trainer.max_steps=1000000"]
-            ganzoo([*words, f"--trainer.callbacks+={json.dumps(switched)}"])
+            argv = ["fit", "--config", recipe, "--trainer.default_root_dir", folder, "--loggers", "[csv]", *never]
+            argv += ["--trainer.log_every_n_steps=50", "--trainer.max_steps=1000000"]
+            ganzoo([*argv, f"--trainer.callbacks+={json.dumps(switched)}"])
         seconds = sys.modules["benchmarks.overhead"].Switched.latest.seconds
         yield told(recipe, kind.technique, seconds[False], seconds[True])
 

@@ -42,14 +42,14 @@ class StepClock(Callback):
 """
 
 
-def run(checkout: Path, words: list[str], folder: Path) -> str:
+def run(checkout: Path, argv: list[str], folder: Path) -> str:
     """Run one command of a checkout's `ganzoo`, at home in `folder`. Return what it printed; raise where it failed."""
     paths = os.pathsep.join([str(checkout), str(folder)])
     environment = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "GANZOO_CACHE": str(folder)}
-    command = [sys.executable, "-c", "import sys; from cli import main; main(sys.argv[1:])", *words]
+    command = [sys.executable, "-c", "import sys; from cli import main; main(sys.argv[1:])", *argv]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{checkout}: ganzoo {' '.join(words)}: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{checkout}: ganzoo {' '.join(argv)}: {done.stderr[-2000:]}")
     return done.stdout
 
 
@@ -104,11 +104,11 @@ def digest(tensor: Tensor) -> str:
 def seconds(checkout: Path, recipe: str, steps: int, folder: Path) -> float:
     """Return the CPU seconds of one training step, over the last three quarters of a short run."""
     (folder / "step_clock.py").write_text(CLOCK)
-    words = ["fit", "--config", str(HERE / "configs" / f"{recipe}.yaml"), "--loggers", "[csv]"]
-    words += ["--trainer.max_steps", str(steps), "--trainer.val_check_interval", str(10 * steps)]
-    words += ["--scores.every_n_steps", str(10 * steps), "--trainer.limit_val_batches", "0"]
-    words += ["--trainer.callbacks+=step_clock.StepClock", "--last_checkpoint.every_n_steps", str(10 * steps)]
-    return float(run(checkout, words, folder).split("seconds per step:")[1].split()[0])
+    argv = ["fit", "--config", str(HERE / "configs" / f"{recipe}.yaml"), "--loggers", "[csv]"]
+    argv += ["--trainer.max_steps", str(steps), "--trainer.val_check_interval", str(10 * steps)]
+    argv += ["--scores.every_n_steps", str(10 * steps), "--trainer.limit_val_batches", "0"]
+    argv += ["--trainer.callbacks+=step_clock.StepClock", "--last_checkpoint.every_n_steps", str(10 * steps)]
+    return float(run(checkout, argv, folder).split("seconds per step:")[1].split()[0])
 
 
 def compare(recipe: str, before: Path, after: Path, args: argparse.Namespace) -> bool:

@@ -22,7 +22,7 @@ import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.profilers import Profiler
 
-from benchmarks.costs import words
+from benchmarks.costs import argv_of
 from cli import main as ganzoo
 from commands import recipes
 
@@ -77,7 +77,7 @@ def shares(recipe: str) -> dict[str, Any]:
             f"--{key}.every_n_steps={STEPS}" for key in ("image_grid", "label_grid", "scatter", "last_checkpoint")
         ]
         watch = ["--trainer.profiler=benchmarks.shares.Actions", "--trainer.callbacks+=benchmarks.shares.Clock"]
-        ganzoo([*words(recipe, folder), *at_the_end, *watch])
+        ganzoo([*argv_of(recipe, folder), *at_the_end, *watch])
     seen = sys.modules["benchmarks.shares"].Actions.seconds
 
     def last(*parts: str) -> float:

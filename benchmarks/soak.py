@@ -57,10 +57,10 @@ def main() -> None:
     parser.add_argument("--folder", default="soak")
     given = parser.parse_args()
     callbacks.Watch = Watch  # type: ignore[attr-defined]
-    words = ["fit", "--config", "quickstart", f"--trainer.max_steps={given.steps}", "--loggers=[csv,tensorboard,wandb]"]
-    words += [f"--trainer.default_root_dir={given.folder}", "--trainer.callbacks=callbacks.Watch"]
+    argv = ["fit", "--config", "quickstart", f"--trainer.max_steps={given.steps}", "--loggers=[csv,tensorboard,wandb]"]
+    argv += [f"--trainer.default_root_dir={given.folder}", "--trainer.callbacks=callbacks.Watch"]
     sys.argv = ["ganzoo"]
-    cli.main([*words, "--generator_ema.decay=0.99"])
+    cli.main([*argv, "--generator_ema.decay=0.99"])
 
 
 if __name__ == "__main__":

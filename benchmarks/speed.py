@@ -106,10 +106,10 @@ def measure(family: str, precision: str, clock: str, rounds: int, compiled: bool
     arguments = {"rounds": rounds, "steps": steps, "clock": clock, "precision": precision}
     turns = {"class_path": "benchmarks.speed.Turns", "init_args": arguments}
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
-        words = ["fit", "--config", recipe, "--trainer.default_root_dir", folder, "--loggers", "[csv]"]
-        words += ["--trainer.precision", precision, f"--trainer.callbacks+={json.dumps(turns)}"]
-        words += ["--generator_ema.decay=null", f"--compile.losses={json.dumps(compiled)}"]
-        ganzoo(words)
+        argv = ["fit", "--config", recipe, "--trainer.default_root_dir", folder, "--loggers", "[csv]"]
+        argv += ["--trainer.precision", precision, f"--trainer.callbacks+={json.dumps(turns)}"]
+        argv += ["--generator_ema.decay=null", f"--compile.losses={json.dumps(compiled)}"]
+        ganzoo(argv)
     torch.set_num_threads(threads)
     turns_taken = sys.modules["benchmarks.speed"].Turns.latest
     seconds = {name: np.array(each[1:]) / steps for name, each in turns_taken.seconds.items()}

@@ -17,8 +17,8 @@ PACKAGES = "ganzoo-lightning", "lightning", "torchvision", "torchmetrics", "nump
 SECRET = re.compile(r"key|token|password|secret|credential", re.IGNORECASE)
 
 
-def environment(words: Sequence[str]) -> dict[str, Any]:
-    """Return versions, the commit of this code where it is a checkout, and a command's words, less what is secret."""
+def environment(argv: Sequence[str]) -> dict[str, Any]:
+    """Return versions, the commit of this code if it is a checkout, and a command's arguments, less what is secret."""
     found = {"python": platform.python_version(), "machine": platform.platform()}
     for name in PACKAGES:
         try:
@@ -26,7 +26,7 @@ def environment(words: Sequence[str]) -> dict[str, Any]:
         except PackageNotFoundError:
             found[name] = "not installed"
     found["torch"] = str(torch.__version__)  # says for which accelerator it was built, too
-    return found | {"commit": commit(), "command": " ".join(["ganzoo", *without_secrets(words)])}
+    return found | {"commit": commit(), "command": " ".join(["ganzoo", *without_secrets(argv)])}
 
 
 def commit() -> str | None:
@@ -41,17 +41,17 @@ def commit() -> str | None:
     return done.stdout.strip()
 
 
-def without_secrets(words: Sequence[str]) -> list[str]:
-    """Return a command's words, with stars for the values of options that are called a key, a token or the like."""
-    kept: list[str] = []
-    for word in words:
-        option, equals, _ = word.partition("=")
-        if kept and kept[-1].startswith("-") and "=" not in kept[-1] and SECRET.search(kept[-1]):
-            word = "***"
+def without_secrets(argv: Sequence[str]) -> list[str]:
+    """Return a command's arguments, with stars for the values of options that are called a key, a token or the like."""
+    shown: list[str] = []
+    for argument in argv:
+        option, equals, _ = argument.partition("=")
+        if shown and shown[-1].startswith("-") and "=" not in shown[-1] and SECRET.search(shown[-1]):
+            argument = "***"
         elif equals and SECRET.search(option):
-            word = f"{option}=***"
-        kept.append(word)
-    return kept
+            argument = f"{option}=***"
+        shown.append(argument)
+    return shown
 
 
 def tell_loggers(trainer: Trainer, configuration: dict[str, Any], text: str) -> None:

@@ -1,4 +1,4 @@
-"""What the command line says by itself, at once: help, versions, and what a mistyped word may have meant."""
+"""What the command line says by itself, at once: help, versions, and what a mistyped name may have meant."""
 
 import difflib
 import re
@@ -30,27 +30,27 @@ LISTED = re.compile(
 )
 
 
-def answer(words: list[str]) -> bool:
-    """Answer help and --version, and end with status 2 for a command that is none. Return whether that was all."""
-    if not words:
+def print_help(argv: list[str]) -> bool:
+    """Print help or the version if that is asked for; return whether. End with status 2 for an unknown command."""
+    if not argv:
         *others, last = COMMANDS
         fail(2, f"say what to do: {', '.join(others)} or {last}, e.g. ganzoo fit --config quickstart")
-    if words[0] in HELP:
+    if argv[0] in HELP:
         print(overview())
-    elif words[0] in ("--version", "-V", "version"):
+    elif argv[0] in ("--version", "-V", "version"):
         print(f"ganzoo {own_version()}")
-    elif words[0] not in COMMANDS:
-        if words[0] in catalogue.names():
-            fail(2, f"{words[0]} is a recipe: ganzoo fit --config {words[0]}")
-        near = SYNONYMS.get(words[0]) or next(iter(difflib.get_close_matches(words[0], COMMANDS, 1)), None)
+    elif argv[0] not in COMMANDS:
+        if argv[0] in catalogue.names():
+            fail(2, f"{argv[0]} is a recipe: ganzoo fit --config {argv[0]}")
+        near = SYNONYMS.get(argv[0]) or next(iter(difflib.get_close_matches(argv[0], COMMANDS, 1)), None)
         hint = f"did you mean {near}? " if near else ""
-        fail(2, f"no command is called {words[0]!r}: {hint}there are {', '.join(COMMANDS)}")
-    elif words[0] not in ("list", "scorer") and any(word in HELP[:2] for word in words):
-        print(screen(words[0]))
-    elif words[0] not in ("list", "scorer") and len(words) > 1 and words[1] in catalogue.names():
-        fail(2, f"{words[1]} is a recipe: did you mean ganzoo {words[0]} --config {words[1]}?")
+        fail(2, f"no command is called {argv[0]!r}: {hint}there are {', '.join(COMMANDS)}")
+    elif argv[0] not in ("list", "scorer") and any(argument in HELP[:2] for argument in argv):
+        print(screen(argv[0]))
+    elif argv[0] not in ("list", "scorer") and len(argv) > 1 and argv[1] in catalogue.names():
+        fail(2, f"{argv[1]} is a recipe: did you mean ganzoo {argv[0]} --config {argv[1]}?")
     else:
-        words[:] = ["--help" if word == "--help-all" else word for word in words]
+        argv[:] = ["--help" if argument == "--help-all" else argument for argument in argv]
         return False
     return True
 
@@ -112,19 +112,19 @@ def screen(command: str) -> str:
     return "\n".join(lines)
 
 
-def meant(word: str, known: Iterable[str], form: str = "{}") -> str:
+def meant(given: str, known: Iterable[str], form: str = "{}") -> str:
     """Return `did you mean ...?` for the nearest of the known names, nothing where none is near."""
-    near = nearest(word, known)
+    near = nearest(given, known)
     return f"did you mean {form.format(near)}?" if near else ""
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(given: str, known: Iterable[str]) -> str | None:
     """Return the nearest of the known names, compared without case, underscores and dashes; None if none is near."""
     plain: dict[str, str] = {}
     for name in known:
         plain.setdefault(simple(name), name)
-    near = difflib.get_close_matches(simple(word), plain, 1, 0.66)
-    near = near or [name for name in plain if len(word) > 2 and name.startswith(simple(word))]
+    near = difflib.get_close_matches(simple(given), plain, 1, 0.66)
+    near = near or [name for name in plain if len(given) > 2 and name.startswith(simple(given))]
     return plain[near[0]] if near else None
 
 

@@ -13,8 +13,8 @@ def translated(text: str) -> str:
     return text
 
 
-def translated_word(word: str) -> str:
-    """Return a word of a command with an option's new name."""
+def translated_argument(argument: str) -> str:
+    """Return an argument of a command with an option's new name."""
     for old, new in MOVED.items():
-        word = re.sub(rf"^--{old}(?=[.=]|$)", f"--{new}", word)
-    return word
+        argument = re.sub(rf"^--{old}(?=[.=]|$)", f"--{new}", argument)
+    return argument

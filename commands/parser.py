@@ -1,4 +1,4 @@
-"""The command line's words to settings, and what is wrong with them in one line."""
+"""The command line's arguments to settings, and what is wrong with them in one line."""
 
 import inspect
 import re
@@ -46,15 +46,15 @@ class Parser(LightningArgumentParser):
         problem, _, given = str(message).partition("Given value type:")
         head, *branches = re.split(r"\n\s*- ", problem)
         causes = [branch for branch in branches if not IRRELEVANT.search(branch)]
-        told = [head.split("\n")[0], "; ".join(causes), *given.split("\n")[1:]] if causes else [str(message)]
+        parts = [head.split("\n")[0], "; ".join(causes), *given.split("\n")[1:]] if causes else [str(message)]
         if causes and "Namespace(" in given:  # a class and all it was given: the cause names what is wrong
-            told = causes
-        line = with_suggestion(" ".join(told))
+            parts = causes
+        line = with_suggestion(" ".join(parts))
         hint = self.suggestion(str(message))
         fail(2, f"{line}; {hint} ({self.advice})" if hint else f"{line} ({self.advice})")
 
     def suggestion(self, message: str) -> str:
-        """Return what a mistyped option or name may have meant, as words; nothing where nothing is near."""
+        """Return what a mistyped option or name may have meant, in a sentence; nothing where nothing is near."""
         if found := re.search(r"unrecognized arguments: (-*)([\w.-]+)", message):
             return self.option_meant(found[2]) if found[1] else stray_meant(found[2])
         if found := re.search(r"Option '([\w-]+)' is not accepted", message):
@@ -73,15 +73,15 @@ class Parser(LightningArgumentParser):
             return meant(name, [*own, *callbacks, *zoo.__all__, *datamodules.__all__])
         return ""
 
-    def option_meant(self, word: str) -> str:
+    def option_meant(self, given: str) -> str:
         """Return which option is meant, by the whole of its name or by its last part."""
         known = [*self.options(), *(f"data.init_args.{name}" for name in arguments(datamodules))]
         known += [f"model.init_args.{name}" for name in arguments(zoo)]
-        if "." in word:
-            return meant(word, known, "--{}")
+        if "." in given:
+            return meant(given, known, "--{}")
         ends = {name.rpartition(".")[2]: name for name in reversed(known)}
         ends |= SHORT | {name: name for name in known if "." not in name}
-        near = nearest(word, ends)
+        near = nearest(given, ends)
         return f"did you mean --{ends[near]}?" if near else ""
 
     def options(self) -> Iterator[str]:
@@ -89,13 +89,13 @@ class Parser(LightningArgumentParser):
         commands = getattr(self, "_subcommands_action", None)
         for parser in [self, *(commands._name_parser_map.values() if commands else ())]:
             for action in parser._actions:
-                yield from (word[2:] for word in action.option_strings if word.startswith("--"))
+                yield from (option[2:] for option in action.option_strings if option.startswith("--"))
 
 
-def stray_meant(word: str) -> str:
-    """Return what a word without an option may have meant: a recipe."""
-    near = nearest(word, catalogue.names())
-    return f"did you mean --config {near}?" if near else f"is {word} a recipe? ganzoo fit --config {word}"
+def stray_meant(given: str) -> str:
+    """Return what a value without an option may have meant: a recipe."""
+    near = nearest(given, catalogue.names())
+    return f"did you mean --config {near}?" if near else f"is {given} a recipe? ganzoo fit --config {given}"
 
 
 def arguments(module: ModuleType, message: str = "") -> list[str]:

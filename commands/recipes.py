@@ -13,7 +13,7 @@ import yaml
 
 from commands import catalogue, messages
 from commands.catalogue import FOLDER, names
-from commands.moved import translated_word
+from commands.moved import translated_argument
 
 # Options that the parser must see before all others, in this order.
 LEADERS = {"--config": 1, "-c": 1, "--model": 2, "--data": 2}
@@ -54,46 +54,46 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def recipes_to_paths(words: Sequence[str], folder: Path = FOLDER) -> list[str]:
+def recipes_to_paths(argv: Sequence[str], folder: Path = FOLDER) -> list[str]:
     """Return the arguments with every recipe's name after --config or -c turned into its file. Files are checked.
 
     Raises ValueError for what is neither a file nor a recipe, or no YAML.
     """
-    made: list[str] = []
-    for word in words:
-        attached = re.match(r"--config=|-c=?(?=[^-])", word)
-        if made and made[-1] in ("--config", "-c"):
-            word = str(check(find(word, folder)))
-        elif word.startswith("-config"):
-            raise ValueError(f"{word} has one dash: did you mean --config?")
+    paths: list[str] = []
+    for argument in argv:
+        attached = re.match(r"--config=|-c=?(?=[^-])", argument)
+        if paths and paths[-1] in ("--config", "-c"):
+            argument = str(check(find(argument, folder)))
+        elif argument.startswith("-config"):
+            raise ValueError(f"{argument} has one dash: did you mean --config?")
         elif attached:
-            word = f"--config={check(find(word[attached.end() :], folder))}"
-        made.append(translated_word(word))
-    return made
+            argument = f"--config={check(find(argument[attached.end() :], folder))}"
+        paths.append(translated_argument(argument))
+    return paths
 
 
-def files_first(words: Sequence[str]) -> list[str]:
-    """Return the words of a command with its configurations first, then its classes, then all other options.
+def files_first(argv: Sequence[str]) -> list[str]:
+    """Return the arguments of a command with its configurations first, then its classes, then all other options.
 
     The parser reads from left to right: a file would undo what stands before it, and arguments that stand before their
     class would come with the defaults of another.
     """
     groups: list[tuple[int, list[str]]] = []
-    rest = iter(words[1:])
-    for word in rest:
-        rank = LEADERS.get(word.partition("=")[0], 3)
-        groups.append((rank, [word, *islice(rest, 1)] if word in LEADERS else [word]))
-    return [*words[:1], *(word for _, group in sorted(groups, key=itemgetter(0)) for word in group)]
+    rest = iter(argv[1:])
+    for argument in rest:
+        rank = LEADERS.get(argument.partition("=")[0], 3)
+        groups.append((rank, [argument, *islice(rest, 1)] if argument in LEADERS else [argument]))
+    return [*argv[:1], *(argument for _, group in sorted(groups, key=itemgetter(0)) for argument in group)]
 
 
-def check_classes(words: Sequence[str]) -> None:
+def check_classes(argv: Sequence[str]) -> None:
     """Raise ValueError for a file with arguments of a model or of data whose class no file before it says."""
     known: set[str] = set()
-    for before, word in pairwise(words):
-        attached = word.startswith("--config=")
+    for before, argument in pairwise(argv):
+        attached = argument.startswith("--config=")
         if not attached and before not in ("--config", "-c"):
             continue
-        path = word.removeprefix("--config=")
+        path = argument.removeprefix("--config=")
         for key, part in yaml.safe_load(Path(path).read_text()).items():
             if key not in ("model", "data"):
                 continue
@@ -113,10 +113,10 @@ class ListParser(argparse.ArgumentParser):
         messages.fail(2, f"list: {message} (see ganzoo list --help)")
 
 
-def list_recipes(words: list[str]) -> None:
+def list_recipes(argv: list[str]) -> None:
     """Print the recipes and what is in them."""
     parser = ListParser("ganzoo list", description="The recipes, for --config.", allow_abbrev=False)
     parser.add_argument("--json", action="store_true", help="as JSON rather than a table")
-    as_json = parser.parse_args(words).json
+    as_json = parser.parse_args(argv).json
     rows = catalogue.rows(names())
     print(json.dumps(rows, indent=2) if as_json else table(rows))

@@ -58,12 +58,12 @@ class RunConfig(SaveConfigCallback):
 
     Args:
         *args, **kwargs: SaveConfigCallback's.
-        words: of the command, after `ganzoo`.
+        argv: the command's arguments, after `ganzoo`.
     """
 
-    def __init__(self, *args: Any, words: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, argv: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.words = words
+        self.argv = argv
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the files on rank 0, before anything else runs."""
@@ -73,7 +73,7 @@ class RunConfig(SaveConfigCallback):
         # what was parsed is valid; Lightning's Timer would not be, once more
         self.parser.save(self.config, path, skip_unset=False, skip_validation=True, overwrite=True, multifile=False)
         if name == "fit":
-            made_with = environment(self.words)
+            made_with = environment(self.argv)
             (path.parent / "environment.yaml").write_text(yaml.safe_dump(made_with, sort_keys=False))
             text = path.read_text()
             tell_loggers(trainer, {"configuration": yaml.safe_load(text), "environment": made_with}, text)

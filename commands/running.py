@@ -26,10 +26,10 @@ from zoo.scores.scorer import ScorerError
 ABOUT = "GANs, by recipe. `ganzoo list` shows the recipes; `--debug` shows where in the code an error was found."
 
 
-def run(words: list[str], debug: bool) -> None:
+def run(argv: list[str], debug: bool) -> None:
     """Run one command: fit, validate, test, predict or scorer, and what follows it."""
     with quiet_logs(), settings_kept(), endings(debug), statuses():
-        (scorers.main if words[0] == "scorer" else train_or_use)(words)
+        (scorers.main if argv[0] == "scorer" else train_or_use)(argv)
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def statuses() -> Iterator[None]:
     except (DataError, GuardError, NothingKeptError) as error:
         fail(1, str(error))
     except ModuleNotFoundError as error:
-        if "pip install" not in str(error):  # Lightning's own words for what one of its callbacks needs
+        if "pip install" not in str(error):  # Lightning's own message on what one of its callbacks needs
             raise
         fail(2, str(error))
     except RuntimeError as error:
@@ -76,12 +76,12 @@ def statuses() -> Iterator[None]:
         fail(2, str(error))
 
 
-def train_or_use(words: list[str]) -> None:
-    """Parse the words and run."""
-    typed = list(words)
+def train_or_use(argv: list[str]) -> None:
+    """Parse the arguments and run."""
+    typed = list(argv)
     try:
-        words = recipes.files_first(recipes.recipes_to_paths(words))
-        recipes.check_classes(words)
+        argv = recipes.files_first(recipes.recipes_to_paths(argv))
+        recipes.check_classes(argv)
     except ValueError as error:
         fail(2, f"--config: {error}")
     ZooCLI(
@@ -94,10 +94,10 @@ def train_or_use(words: list[str]) -> None:
         },
         subclass_mode_model=True,
         subclass_mode_data=True,
-        args=words,
+        args=argv,
         parser_class=Parser,
         save_config_callback=RunConfig,
-        save_config_kwargs={"save_to_log_dir": False, "words": typed},
+        save_config_kwargs={"save_to_log_dir": False, "argv": typed},
         seed_everything_default=0,
         auto_configure_optimizers=False,
         load_from_checkpoint_support=False,

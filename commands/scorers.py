@@ -101,15 +101,15 @@ class ScorerParser(Parser):
     advice = "see ganzoo scorer --help"
 
 
-def main(words: Sequence[str]) -> None:
+def main(argv: Sequence[str]) -> None:
     """Run `ganzoo ARGV`, which begins with `scorer`: --config takes a recipe's name, too.
 
-    Raises MisconfigurationException for wrong words and values, DataError.
+    Raises MisconfigurationException for wrong arguments and values, DataError.
     """
     style: dict[str, Any] = {"as_positional": False, "prog": "ganzoo scorer", "allow_abbrev": False}
     try:
-        words = ["--config" if word == "-c" else word for word in recipes.recipes_to_paths(words[1:], FOLDER)]
-        print(json.dumps(auto_cli(train, args=words, parser_class=ScorerParser, **style)))
+        argv = ["--config" if each == "-c" else each for each in recipes.recipes_to_paths(argv[1:], FOLDER)]
+        print(json.dumps(auto_cli(train, args=argv, parser_class=ScorerParser, **style)))
     except (DataError, MisconfigurationException, ValueError) as error:  # advice is for the other commands' options
-        told = str(error).replace("--data.init_args.folder", "--data").replace("--data.init_args.", "--")
-        raise (DataError if isinstance(error, DataError) else MisconfigurationException)(told) from error
+        message = str(error).replace("--data.init_args.folder", "--data").replace("--data.init_args.", "--")
+        raise (DataError if isinstance(error, DataError) else MisconfigurationException)(message) from error

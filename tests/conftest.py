@@ -104,9 +104,9 @@ def run(tmp_path, tiny, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
 
-    def command(name, *words, config="tiny.yaml"):
+    def command(name, *argv, config="tiny.yaml"):
         before = folders(tmp_path)
-        cli.main([name, "--config", config, *words])
+        cli.main([name, "--config", config, *argv])
         new = folders(tmp_path) - before
         return new.pop() if new else None
 

@@ -83,20 +83,20 @@ def test_a_run_leaves_the_process_as_it_was(run):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "argv",
     [["--config", "quickstart"], ["--config=quickstart"], ["-c", "quickstart"], ["-cquickstart"], ["-c=quickstart"]],
     ids=" ".join,
 )
-def test_a_recipe_is_found_by_its_name_from_any_directory(words, tmp_path, monkeypatch, capsys):
+def test_a_recipe_is_found_by_its_name_from_any_directory(argv, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     path = str(recipes.FOLDER / "quickstart.yaml")
-    assert yaml.safe_load(printed(capsys, *words)) == yaml.safe_load(printed(capsys, "--config", path))
+    assert yaml.safe_load(printed(capsys, *argv)) == yaml.safe_load(printed(capsys, "--config", path))
 
 
 def test_later_configurations_and_words_win(tiny, tmp_path, capsys):
     (tmp_path / "more.yaml").write_text("trainer: {max_steps: 7, log_every_n_steps: 9}\n")
-    words = ["-c", str(tiny), "-c", str(tmp_path / "more.yaml"), "--trainer.log_every_n_steps=1"]
-    config = yaml.safe_load(printed(capsys, *words))
+    argv = ["-c", str(tiny), "-c", str(tmp_path / "more.yaml"), "--trainer.log_every_n_steps=1"]
+    config = yaml.safe_load(printed(capsys, *argv))
     assert config["trainer"]["max_steps"] == 7
     assert config["trainer"]["log_every_n_steps"] == 1
     assert config["model"]["init_args"]["latent_dim"] == 4
@@ -115,10 +115,10 @@ def test_an_image_shape_in_a_file_is_refused_too(tiny, capsys):
     assert "image_shape" in line
 
 
-@pytest.mark.parametrize("words", [["--trainer.enable_progress_bar=false"], ["--trainer.enable_checkpointing=false"]])
-def test_what_every_run_has_can_be_switched_off(words, run):
-    folder = run("fit", "--trainer.max_steps=1", *words)
-    assert (folder / "checkpoints").exists() == ("checkpointing" not in words[0])
+@pytest.mark.parametrize("argv", [["--trainer.enable_progress_bar=false"], ["--trainer.enable_checkpointing=false"]])
+def test_what_every_run_has_can_be_switched_off(argv, run):
+    folder = run("fit", "--trainer.max_steps=1", *argv)
+    assert (folder / "checkpoints").exists() == ("checkpointing" not in argv[0])
 
 
 # -- checkpoints --
@@ -155,9 +155,9 @@ def test_the_scores_and_the_way_to_them_are_printed(run, capsys):
     ("signals", "status"), [pytest.param([signal.SIGTERM], 143, marks=pytest.mark.slow), ([signal.SIGINT], 130)]
 )
 def test_a_process_told_to_end_keeps_its_step_and_says_that_it_is_not_done(signals, status, tiny, tmp_path):
-    words = ["fit", "--config", str(tiny), "--trainer.max_steps=100000", "--trainer.val_check_interval=100000"]
+    argv = ["fit", "--config", str(tiny), "--trainer.max_steps=100000", "--trainer.val_check_interval=100000"]
     path = os.pathsep.join([str(recipes.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "cli", *words]
+    command = [sys.executable, "-m", "cli", *argv]
     with subprocess.Popen(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE) as run:
         for _ in range(600):
             if list(tmp_path.glob("runs/tiny/*/samples/step_0000010.png")):
@@ -178,10 +178,10 @@ def test_every_callback_is_at_the_command_line():
 
 def test_the_terminal_shows_no_warning(tiny, tmp_path):
     """What is seen in a shell, every kind of warning switched on; `weights_only` is Lightning's, about itself."""
-    words = ["fit", "--config", "quickstart", "--trainer.max_steps=3", "--loggers=[csv]"]
+    argv = ["fit", "--config", "quickstart", "--trainer.max_steps=3", "--loggers=[csv]"]
     environment = os.environ | {"PYTHONWARNINGS": "always", "COLUMNS": "100"}
     path = os.pathsep.join([str(recipes.FOLDER.parent), environment.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "cli", *words, "--trainer.accelerator=cpu"]
+    command = [sys.executable, "-m", "cli", *argv, "--trainer.accelerator=cpu"]
     done = subprocess.run(command, cwd=tmp_path, env=environment | {"PYTHONPATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr + done.stdout

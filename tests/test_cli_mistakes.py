@@ -1,4 +1,4 @@
-"""Wrong words, keys, files and values at the command line: one line that names them."""
+"""Wrong arguments, keys, files and values at the command line: one line that names them."""
 
 from pathlib import Path
 
@@ -73,8 +73,8 @@ WRONG = [
 ELSEWHERE = ["--data=datamodules.MNISTDataModule", f"{DATA}data_dir=elsewhere"]
 
 
-@pytest.mark.parametrize(("words", "culprit"), WRONG, ids=[" ".join(words) or "nothing" for words, _ in WRONG])
-def test_what_is_wrong_is_named_in_one_line(words, culprit, tiny, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("argv", "culprit"), WRONG, ids=[" ".join(argv) or "nothing" for argv, _ in WRONG])
+def test_what_is_wrong_is_named_in_one_line(argv, culprit, tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for name, content in (
         ("broken.yaml", b"model: [1\n  x: }"),
@@ -85,9 +85,9 @@ def test_what_is_wrong_is_named_in_one_line(words, culprit, tiny, tmp_path, monk
     ):
         Path(name).write_bytes(content)
     recipes = {"tiny": "tiny.yaml", "quickstart": "quickstart"}
-    if words[:1] and words[0] in recipes:
-        words = ["fit", "--config", recipes[words[0]], *words[1:]]
-    status, line = error(capsys, *words)
+    if argv[:1] and argv[0] in recipes:
+        argv = ["fit", "--config", recipes[argv[0]], *argv[1:]]
+    status, line = error(capsys, *argv)
     assert status == 2
     assert line.startswith("ganzoo: error: ")
     assert culprit in line
@@ -95,9 +95,9 @@ def test_what_is_wrong_is_named_in_one_line(words, culprit, tiny, tmp_path, monk
 
 def test_debug_shows_where_an_error_was_found(tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    for words, where in (([f"{MODEL}critic_steps=0"], "in check_arguments"), ([*ELSEWHERE], "in load")):
+    for argv, where in (([f"{MODEL}critic_steps=0"], "in check_arguments"), ([*ELSEWHERE], "in load")):
         with pytest.raises(SystemExit):
-            cli.main(["fit", "--config", "tiny.yaml", "--debug", *words])
+            cli.main(["fit", "--config", "tiny.yaml", "--debug", *argv])
         told = capsys.readouterr().err
         assert "ganzoo: error: " in told
         assert "Traceback" in told
@@ -111,14 +111,14 @@ def test_a_mistake_leaves_no_folder(tiny, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "culprit"),
+    ("argv", "culprit"),
     [
         (ELSEWHERE, "elsewhere/MNIST/raw/"),
     ],
 )
-def test_wrong_data_is_named_in_one_line(words, culprit, tiny, tmp_path, monkeypatch, capsys):
+def test_wrong_data_is_named_in_one_line(argv, culprit, tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    status, line = error(capsys, "fit", "--config", "tiny.yaml", *words)
+    status, line = error(capsys, "fit", "--config", "tiny.yaml", *argv)
     assert status == 1
     assert culprit in line
     assert not Path("runs").exists()
@@ -149,7 +149,7 @@ def test_a_monitor_without_its_scorer_is_an_error_at_once(tiny, tmp_path, monkey
 @pytest.mark.parametrize(("score", "metric"), [("recall", "precision_recall"), ("sliced_wasserstein",) * 2])
 def test_a_monitor_that_is_not_computed_is_an_error_at_once(score, metric, tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = ["--scores.metrics=[fid]", f"--best_checkpoint.monitor=val/{score}"]
-    status, line = error(capsys, "fit", "--config", "tiny.yaml", *words)
+    argv = ["--scores.metrics=[fid]", f"--best_checkpoint.monitor=val/{score}"]
+    status, line = error(capsys, "fit", "--config", "tiny.yaml", *argv)
     assert status == 2
     assert f"add {metric} to --scores.metrics" in line

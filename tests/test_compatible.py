@@ -64,8 +64,8 @@ def test_the_table_knows_all_callbacks_of_the_installed_lightning():
     assert {*CALLBACKS, *compatible.CALLBACKS} == set(lightning_callbacks.__all__)
 
 
-def refused(capsys, tmp_path, *words):
-    status, line = error(capsys, "fit", "--config=tiny.yaml", *words)
+def refused(capsys, tmp_path, *argv):
+    status, line = error(capsys, "fit", "--config=tiny.yaml", *argv)
     assert status == 2
     assert not list(tmp_path.glob("runs/*/*")), "nothing is left"
     return line
@@ -93,8 +93,8 @@ ARGUMENTS |= {"OnExceptionCheckpoint": ["--trainer.callbacks.dirpath=x"]}
 )
 def test_a_callback_that_does_not_fit_is_refused(name, tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = [f"--trainer.callbacks+=lightning.pytorch.callbacks.{name}", *ARGUMENTS.get(name, [])]
-    assert compatible.CALLBACKS[name] in refused(capsys, tmp_path, *words)
+    argv = [f"--trainer.callbacks+=lightning.pytorch.callbacks.{name}", *ARGUMENTS.get(name, [])]
+    assert compatible.CALLBACKS[name] in refused(capsys, tmp_path, *argv)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -138,16 +138,16 @@ def test_an_option_that_fits_works(option, value, run):
 @pytest.mark.filterwarnings("ignore")
 def test_a_callback_that_fits_works(name, run, tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = [f"--trainer.callbacks+=lightning.pytorch.callbacks.{name}"]
-    words += [f"--trainer.callbacks.{key}={value}" for key, value in CALLBACKS[name].items()]
+    argv = [f"--trainer.callbacks+=lightning.pytorch.callbacks.{name}"]
+    argv += [f"--trainer.callbacks.{key}={value}" for key, value in CALLBACKS[name].items()]
     package = NEEDS_A_PACKAGE.get(name)
     if package is not None:
         try:
             __import__(package)
         except ModuleNotFoundError:
-            assert package in refused(capsys, tmp_path, *words)
+            assert package in refused(capsys, tmp_path, *argv)
             return
-    assert (run("fit", *words) / "checkpoints" / "last.ckpt").is_file()
+    assert (run("fit", *argv) / "checkpoints" / "last.ckpt").is_file()
 
 
 # -- early stopping --
@@ -156,8 +156,8 @@ def test_a_callback_that_fits_works(name, run, tiny, tmp_path, monkeypatch, caps
 @pytest.mark.parametrize(("monitor", "meant"), [("val/sliced_wassersten", "val/sliced_wasserstein"), ("val/fdi", None)])
 def test_a_mistyped_monitor_is_one_line(monitor, meant, tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    words = ["--trainer.callbacks+=lightning.pytorch.callbacks.EarlyStopping", f"--trainer.callbacks.monitor={monitor}"]
-    status, line = error(capsys, "fit", "--config=tiny.yaml", *words)
+    argv = ["--trainer.callbacks+=lightning.pytorch.callbacks.EarlyStopping", f"--trainer.callbacks.monitor={monitor}"]
+    status, line = error(capsys, "fit", "--config=tiny.yaml", *argv)
     assert status == 2
     assert monitor in line
     assert meant is None or f"did you mean {meant}?" in line

@@ -200,8 +200,8 @@ def test_no_gradient_is_left_where_a_graph_would_write(traced):
 @pytest.mark.slow
 @pytest.mark.ddp
 def test_several_devices_are_refused(tiny):
-    words = ["fit", "--config", str(tiny), "--trainer.devices=2", "--compile.losses=true"]
-    command = [sys.executable, "-m", "cli", *words, "--trainer.default_root_dir", str(tiny.parent)]
+    argv = ["fit", "--config", str(tiny), "--trainer.devices=2", "--compile.losses=true"]
+    command = [sys.executable, "-m", "cli", *argv, "--trainer.default_root_dir", str(tiny.parent)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert result.returncode == 2
     assert "ganzoo: error: compile.losses is for one device" in result.stderr

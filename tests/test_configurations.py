@@ -1,4 +1,4 @@
-"""Two configurations, and words beside them."""
+"""Two configurations, and arguments beside them."""
 
 import subprocess
 import sys
@@ -37,7 +37,7 @@ def test_the_second_configuration_changes_the_first(second, expected, tiny, tmp_
 
 
 @pytest.mark.parametrize(
-    "words",
+    "argv",
     [
         ["--trainer.max_steps=9", "--config=tiny.yaml"],
         ["--trainer.max_steps", "9", "--config", "tiny.yaml"],
@@ -46,10 +46,10 @@ def test_the_second_configuration_changes_the_first(second, expected, tiny, tmp_
     ],
     ids=" ".join,
 )
-def test_words_win_wherever_they_stand(words, tiny, tmp_path, monkeypatch, capsys):
+def test_arguments_win_wherever_they_stand(argv, tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
-        cli.main(["fit", *words, "--print_config"])
+        cli.main(["fit", *argv, "--print_config"])
     found = yaml.safe_load(capsys.readouterr().out)
     assert found["trainer"]["max_steps"] == 9
     assert found["model"]["class_path"] == "zoo.WGANGP"
@@ -60,8 +60,8 @@ def test_arguments_before_their_class_are_refused(tiny, tmp_path, monkeypatch, c
     """They would come with another class's defaults: WGAN-GP with one critic step."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "part.yaml").write_text("model: {init_args: {latent_dim: 7}}")
-    for words in (["-c", "part.yaml", "-c", "tiny.yaml"], ["--config=part.yaml", "--model=WGANGP"]):
-        status, line = error(capsys, "fit", *words)
+    for argv in (["-c", "part.yaml", "-c", "tiny.yaml"], ["--config=part.yaml", "--model=WGANGP"]):
+        status, line = error(capsys, "fit", *argv)
         assert status == 2
         assert "part.yaml" in line
         assert "first" in line
@@ -71,9 +71,9 @@ def test_options_old_names_mean_the_new_ones_in_files_and_words(tmp_path):
     """The configuration of a run that was made before they moved goes on."""
     old = tmp_path / "old.yaml"
     old.write_text((ROOT / "configs" / "quickstart.yaml").read_text() + "component_grid: {num_images: 7}\n")
-    for words in (["--config", str(old)], ["--config", "quickstart", "--component_grid.num_images=7"]):
+    for argv in (["--config", str(old)], ["--config", "quickstart", "--component_grid.num_images=7"]):
         done = subprocess.run(
-            [sys.executable, "cli.py", "fit", *words, "--print_config"], cwd=ROOT, capture_output=True, text=True
+            [sys.executable, "cli.py", "fit", *argv, "--print_config"], cwd=ROOT, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
         assert yaml.safe_load(done.stdout)["label_grid"]["num_images"] == 7

@@ -33,7 +33,7 @@ class Stop(Callback):
 
 
 @pytest.mark.parametrize(
-    ("command", "words"),
+    ("command", "argv"),
     [
         ("fit", ["--best_checkpoint.monitor=val/slided_wasserstein"]),
         ("fit", ["--scores.scorer=nothing"]),
@@ -48,9 +48,9 @@ class Stop(Callback):
     ],
     ids=lambda value: value[0] if isinstance(value, list) else value,
 )
-def test_a_run_that_fails_before_its_first_step_leaves_no_folder(command, words, tiny, tmp_path, monkeypatch, capsys):
+def test_a_run_that_fails_before_its_first_step_leaves_no_folder(command, argv, tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    status, _ = error(capsys, command, "--config=tiny.yaml", *words)
+    status, _ = error(capsys, command, "--config=tiny.yaml", *argv)
     assert status in (1, 2)
     assert not (tmp_path / "runs").exists()
 
@@ -65,9 +65,9 @@ def test_only_a_folder_without_work_is_removed(given, kept, tiny, tmp_path, monk
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "stopping.py").write_text(STOP)
     callback = json.dumps({"class_path": "stopping.Stop", "init_args": given})
-    words = ["--loggers=[]", "--trainer.enable_checkpointing=false", "--image_grid.every_n_steps=100"]
+    argv = ["--loggers=[]", "--trainer.enable_checkpointing=false", "--image_grid.every_n_steps=100"]
     with pytest.raises(RuntimeError, match="stopped by the test"):
-        cli.main(["fit", "--config=tiny.yaml", f"--trainer.callbacks=[{callback}]", *words])
+        cli.main(["fit", "--config=tiny.yaml", f"--trainer.callbacks=[{callback}]", *argv])
     assert (tmp_path / "runs").exists() == kept
 
 

@@ -33,13 +33,13 @@ def test_every_logger_has_the_whole_configuration(run):
 
 
 @pytest.mark.parametrize(
-    ("words", "kept"),
+    ("argv", "kept"),
     [
         (["fit", "--wandb_key", "abc"], ["fit", "--wandb_key", "***"]),
         (["fit", "--trainer.logger.api_token=abc", "--x=1"], ["fit", "--trainer.logger.api_token=***", "--x=1"]),
         (["fit", "--config", "quickstart"], ["fit", "--config", "quickstart"]),
     ],
 )
-def test_secrets_are_not_written(words, kept):
-    assert without_secrets(words) == kept
-    assert "abc" not in str(environment(words))
+def test_secrets_are_not_written(argv, kept):
+    assert without_secrets(argv) == kept
+    assert "abc" not in str(environment(argv))

@@ -25,10 +25,10 @@ def pictures(folder, seed, size=(8, 10)):
 
 
 def folder(name, **options):
-    """The words that train on a folder."""
-    words = ["--data=datamodules.FolderDataModule", f"{DATA}folder={name}", f"{DATA}image_size=8"]
-    words += [f"{DATA}batch_size=2", "--model.init_args.critic_steps=1", f"{DATA}predict_samples=2"]
-    return words + [f"{DATA}{key}={value}" for key, value in options.items()]
+    """Return the arguments that train on a folder."""
+    argv = ["--data=datamodules.FolderDataModule", f"{DATA}folder={name}", f"{DATA}image_size=8"]
+    argv += [f"{DATA}batch_size=2", "--model.init_args.critic_steps=1", f"{DATA}predict_samples=2"]
+    return argv + [f"{DATA}{key}={value}" for key, value in options.items()]
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_another_class_with_images_of_one_shape_is_refused(run, tmp_path, capsys
         for number in range(700):
             Image.fromarray(np.full((8, 8), number % 256, np.uint8)).save(tmp_path / "grey" / kind / f"{number}.png")
     begun = run("fit", "--trainer.max_steps=2")
-    words = ["--data=datamodules.FolderDataModule", f"{DATA}folder=grey", f"{DATA}image_size=8", f"{DATA}channels=1"]
-    status, line = error(capsys, "fit", "--config=tiny.yaml", *words, f"--ckpt_path={begun}/checkpoints/last.ckpt")
+    argv = ["--data=datamodules.FolderDataModule", f"{DATA}folder=grey", f"{DATA}image_size=8", f"{DATA}channels=1"]
+    status, line = error(capsys, "fit", "--config=tiny.yaml", *argv, f"--ckpt_path={begun}/checkpoints/last.ckpt")
     assert status == 2
     assert "data is DigitsDataModule, not FolderDataModule" in line
 

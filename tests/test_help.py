@@ -17,8 +17,8 @@ from zoo.schedules import SCHEDULES
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def told(capsys, *words):
-    cli.main(words)
+def told(capsys, *argv):
+    cli.main(argv)
     return capsys.readouterr().out
 
 
@@ -57,26 +57,26 @@ def test_help_names_every_command_and_the_first_screen_every_choice(capsys):
 def test_all_options_of_the_first_screen_are_options(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     values = {"N": "2", "X": "0.5", "RECIPE": "quickstart", "DIR": ".", "[A,B]": "[csv]"}
-    words = []
+    argv = []
     for line in messages.screen("fit").splitlines():
         option, _, rest = line.strip().partition(" ")
         value = rest.split()[0] if rest else ""
         if option.startswith("--") and value in values and option != "--config":
-            words.append(f"{option}={values[value]}")
+            argv.append(f"{option}={values[value]}")
     with pytest.raises(SystemExit) as stop:
-        cli.main(["fit", "--config=quickstart", *words, "--print_config=skip_null"])
+        cli.main(["fit", "--config=quickstart", *argv, "--print_config=skip_null"])
     assert stop.value.code == 0, capsys.readouterr().err
     assert "max_steps: 2" in capsys.readouterr().out
 
 
 def test_help_and_list_import_nothing_heavy():
     code = "import sys, ganzoo_lightning; ganzoo_lightning.main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
-    for words in (["--help"], ["list"], ["fit", "--help"], ["--version"]):
+    for argv in (["--help"], ["list"], ["fit", "--help"], ["--version"]):
         done = subprocess.run(
-            [sys.executable, "-c", code, *words],
+            [sys.executable, "-c", code, *argv],
             capture_output=True,
             text=True,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             check=True,
         )
-        assert not {"torch", "lightning", "wandb", "jsonargparse"} & set(done.stderr.split()), words
+        assert not {"torch", "lightning", "wandb", "jsonargparse"} & set(done.stderr.split()), argv

@@ -110,7 +110,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_wrong_data_is_one_line_status_1_and_leaves_nothing(case, tmp_path, monkeypatch, capsys):
-    words, prepare, culprit = CASES[case]
+    argv, prepare, culprit = CASES[case]
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GANZOO_DATA", raising=False)
     recipe = "model: {class_path: zoo.GAN}\ntrainer: {max_steps: 1, accelerator: cpu}\nloggers: [csv]\n"
@@ -118,7 +118,7 @@ def test_wrong_data_is_one_line_status_1_and_leaves_nothing(case, tmp_path, monk
     prepare(tmp_path)
     before = {path for path in tmp_path.rglob("*") if path.name != "__pycache__"}
     with pytest.raises(SystemExit) as stop:
-        cli.main(["fit", "--config", "tiny.yaml", *words])
+        cli.main(["fit", "--config", "tiny.yaml", *argv])
     lines = capsys.readouterr().err.strip().splitlines()
     assert stop.value.code == 1
     assert not any(line.startswith("Traceback") for line in lines)

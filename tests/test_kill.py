@@ -45,18 +45,18 @@ CASES = {
 }
 
 
-def start(folder, *words):
+def start(folder, *argv):
     path = os.pathsep.join([str(recipes.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "cli", "fit", "--config", "recipe.yaml", *words]
+    command = [sys.executable, "-m", "cli", "fit", "--config", "recipe.yaml", *argv]
     with (folder / "log").open("a") as log:
         return subprocess.Popen(
             command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
 
 
-def finish(folder, *words):
-    run = start(folder, *words)
+def finish(folder, *argv):
+    run = start(folder, *argv)
     try:
         assert run.wait(timeout=300) == 0, (folder / "log").read_text()[-2000:]
     finally:
@@ -118,8 +118,8 @@ def test_two_nodes_of_torchrun_are_one_run_in_one_folder(tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    words = ["fit", "--config", "quickstart", "--trainer.accelerator=cpu", "--trainer.devices=1"]
-    words += ["--trainer.num_nodes=2", "--trainer.max_steps=6", "--trainer.val_check_interval=3", "--loggers=[csv]"]
+    argv = ["fit", "--config", "quickstart", "--trainer.accelerator=cpu", "--trainer.devices=1"]
+    argv += ["--trainer.num_nodes=2", "--trainer.max_steps=6", "--trainer.val_check_interval=3", "--loggers=[csv]"]
     path = os.pathsep.join([str(recipes.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
     environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     nodes = []
@@ -129,7 +129,7 @@ def test_two_nodes_of_torchrun_are_one_run_in_one_folder(tmp_path):
         with (tmp_path / f"{rank}.log").open("w") as log:
             nodes.append(
                 subprocess.Popen(
-                    launcher + words,
+                    launcher + argv,
                     cwd=tmp_path,
                     env=environment,
                     stdout=log,
@@ -153,11 +153,11 @@ def test_fewer_held_out_images_than_processes_is_an_error_not_a_hang(tmp_path):
     (tmp_path / "pictures").mkdir()
     for number in range(10):
         Image.new("L", (8, 8), number).save(tmp_path / "pictures" / f"{number}.png")
-    words = ["--model=GAN", "--data=FolderDataModule", "--data.init_args.folder=pictures"]
-    words += ["--data.init_args.image_size=8", "--data.init_args.batch_size=2", "--trainer.max_steps=2"]
-    words += ["--trainer.devices=2", "--trainer.accelerator=cpu", "--loggers=[csv]"]
+    argv = ["--model=GAN", "--data=FolderDataModule", "--data.init_args.folder=pictures"]
+    argv += ["--data.init_args.image_size=8", "--data.init_args.batch_size=2", "--trainer.max_steps=2"]
+    argv += ["--trainer.devices=2", "--trainer.accelerator=cpu", "--loggers=[csv]"]
     (tmp_path / "recipe.yaml").write_text("{}")
-    run = start(tmp_path, *words)
+    run = start(tmp_path, *argv)
     try:
         assert run.wait(timeout=120) == 2
     finally:

@@ -69,25 +69,25 @@ def own(tmp_path):
 START = f"import sys; sys.path.pop(0); sys.path.append({str(ROOT)!r}); import ganzoo_lightning; ganzoo_lightning.main()"
 
 
-def ganzoo(folder, *words, path=""):
+def ganzoo(folder, *argv, path=""):
     """The command as it is installed: its own file's folder, not the current one, comes first on the path."""
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment |= {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"} if path else {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", START, *words]
+    command = [sys.executable, "-c", START, *argv]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("path", [pytest.param("", marks=pytest.mark.slow), "."], ids=["plain", "PYTHONPATH=."])
 def test_own_classes_in_the_current_folder_work_and_ours_win(own, path):
     assert "quickstart" in ganzoo(own, "list", path=path).stdout
-    words = ["fit", "--model=mine.LSGAN", f"{MODEL}network=flat", "--data=mine.Noise", f"{DATA}batch_size=4"]
-    words += ["--trainer.max_steps=2", "--trainer.accelerator=cpu", "--trainer.devices=1", "--loggers=[csv]"]
-    done = ganzoo(own, *words, path=path)
+    argv = ["fit", "--model=mine.LSGAN", f"{MODEL}network=flat", "--data=mine.Noise", f"{DATA}batch_size=4"]
+    argv += ["--trainer.max_steps=2", "--trainer.accelerator=cpu", "--trainer.devices=1", "--loggers=[csv]"]
+    done = ganzoo(own, *argv, path=path)
     assert done.returncode == 0, done.stderr[-2000:]
     (checkpoint,) = own.glob("runs/LSGAN/*/checkpoints/last.ckpt")
     if path:
         return  # a process takes seconds
-    done = ganzoo(own, "predict", *words[1:5], f"--ckpt_path={checkpoint}", "--loggers=[csv]", path=path)
+    done = ganzoo(own, "predict", *argv[1:5], f"--ckpt_path={checkpoint}", "--loggers=[csv]", path=path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert len(list(own.glob("runs/LSGAN/*/predictions/*.png"))) > 1
 
@@ -96,13 +96,13 @@ def test_own_classes_in_the_current_folder_work_and_ours_win(own, path):
 @pytest.mark.ddp
 def test_own_classes_work_in_two_processes(own):
     (own / "start.py").write_text(START)
-    words = ["fit", "--model=mine.LSGAN", f"{MODEL}network=flat", "--data=mine.Noise", f"{DATA}batch_size=4"]
-    words += ["--trainer.max_steps=2", "--trainer.accelerator=cpu", "--trainer.devices=2", "--loggers=[csv]"]
+    argv = ["fit", "--model=mine.LSGAN", f"{MODEL}network=flat", "--data=mine.Noise", f"{DATA}batch_size=4"]
+    argv += ["--trainer.max_steps=2", "--trainer.accelerator=cpu", "--trainer.devices=2", "--loggers=[csv]"]
     bin_folder = own / "bin"
     bin_folder.mkdir()
     (own / "start.py").rename(bin_folder / "ganzoo")
     done = subprocess.run(
-        [sys.executable, str(bin_folder / "ganzoo"), *words],
+        [sys.executable, str(bin_folder / "ganzoo"), *argv],
         cwd=own,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": "."},
         capture_output=True,

@@ -20,10 +20,10 @@ COMMANDS = [line for line in LINES if "ganzoo " in line]
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_parse(command, capsys):
-    words = shlex.split(command)
-    assert words[0] == "ganzoo"
+    argv = shlex.split(command)
+    assert argv[0] == "ganzoo"
     with pytest.raises(SystemExit) as end:
-        cli.main([*words[1:], *([] if "--print_config" in words else ["--print_config"])])
+        cli.main([*argv[1:], *([] if "--print_config" in argv else ["--print_config"])])
     assert not end.value.code, capsys.readouterr().err
     assert "class_path: " in capsys.readouterr().out
 

@@ -28,7 +28,7 @@ def recipe(name):
 
 
 def mnist(folder, options):
-    """The four files with 120 and 12 noise images, and the words that make the module take them."""
+    """The four files with 120 and 12 noise images, and the arguments that make the module take them."""
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for part, count in (("train", 120), ("t10k", 12)):
@@ -36,8 +36,8 @@ def mnist(folder, options):
         for kind, values in (("images-idx3", pixels), ("labels-idx1", np.arange(count, dtype=np.uint8) % 10)):
             head = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
             (raw / f"{part}-{kind}-ubyte").write_bytes(head + values.tobytes())
-    words = ["--data.init_args.check_md5=false", "--data.init_args.val_size=8"]
-    return words + (["--data.init_args.per_class=4"] if options.get("per_class") else [])
+    argv = ["--data.init_args.check_md5=false", "--data.init_args.val_size=8"]
+    return argv + (["--data.init_args.per_class=4"] if options.get("per_class") else [])
 
 
 def flowers(folder, options):
@@ -65,7 +65,7 @@ TINY_DATA = {
 
 
 def tiny_data(name, folder):
-    """The words that point the recipe to tiny data of its kind, made in `folder`."""
+    """Return the arguments that point the recipe to tiny data of its kind, made in `folder`."""
     data = recipe(name)["data"]
     module = data["class_path"].rsplit(".", 1)[1]
     if module not in TINY_DATA:

@@ -67,8 +67,8 @@ def test_samples_of_latents_are_numbered_as_they_come(pack, tmp_path):
 def test_predictions_follow_the_seed_and_replace_earlier_ones(run):
     folder = run("fit", "--trainer.max_steps=1")
 
-    def predict(*words):
-        run("predict", "--ckpt_path=last", *words)
+    def predict(*argv):
+        run("predict", "--ckpt_path=last", *argv)
         return {path.name: path.read_bytes() for path in (folder / "predictions").glob("0*.png")}
 
     first, second, other = predict(), predict(), predict("--seed_everything=7", "--data.init_args.predict_samples=3")

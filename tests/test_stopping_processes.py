@@ -15,13 +15,13 @@ import torch
 from commands import recipes
 
 
-def start(folder, *words, devices=2, **environment):
+def start(folder, *argv, devices=2, **environment):
     path = os.pathsep.join([str(recipes.FOLDER.parent), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "cli", "fit", "--config=quickstart", "--trainer.accelerator=cpu"]
     command += [f"--trainer.devices={devices}", "--trainer.max_steps=1000000", "--loggers=[csv]"]
     with (folder / "log").open("w") as log:
         return subprocess.Popen(
-            [*command, *words],
+            [*command, *argv],
             cwd=folder,
             env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"} | environment,
             stdout=log,
@@ -80,7 +80,7 @@ def one_rank(run):
 @pytest.mark.slow
 @pytest.mark.ddp
 @pytest.mark.parametrize(
-    ("ask", "status", "words"),
+    ("ask", "status", "argv"),
     [
         (terminal, 130, []),
         (scheduler, 143, []),
@@ -90,8 +90,8 @@ def one_rank(run):
     ],
     ids=["Ctrl-C", "SIGTERM", "SIGTERM to a rank", "Ctrl-C with workers", "Ctrl-C and many validations"],
 )
-def test_two_processes_stop_together_and_keep_the_step(ask, status, words, tmp_path):
-    run = start(tmp_path, *words)
+def test_two_processes_stop_together_and_keep_the_step(ask, status, argv, tmp_path):
+    run = start(tmp_path, *argv)
     wait_for_steps(run, tmp_path)
     begun = time.monotonic()
     ask(run)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize(
-    ("words", "hint"),
+    ("argv", "hint"),
     [
         (["fit", "--trainer.max_step=3"], "did you mean --trainer.max_steps?"),
         (["fit", f"{MODEL}critic_step=3"], "did you mean critic_steps?"),
@@ -51,11 +51,11 @@ ROOT = Path(__file__).resolve().parent.parent
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else None,
 )
-def test_a_mistyped_word_gets_a_suggestion(words, hint, tiny, tmp_path, monkeypatch, capsys):
+def test_a_mistyped_argument_gets_a_suggestion(argv, hint, tiny, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("typo.yaml").write_text("trainr: {max_steps: 9}")
     Path("group.yaml").write_text("trainer: {max_step: 9}")
-    command, *rest = words
+    command, *rest = argv
     config = ["--config=tiny.yaml"] if command == "fit" and "--config=quikstart" not in rest else []
     status, line = error(capsys, command, *config, *rest)
     assert status == 2

@@ -154,11 +154,11 @@ def test_what_an_optimizer_keeps_is_known(config, keys):
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "sgd"])
 def test_every_optimizer_resumes(optimizer, run):
-    words = [
+    argv = [
         f"--model.init_args.{player}_optimizer={{name: {optimizer}, lr: 1e-4}}" for player in ("critic", "generator")
     ]
-    half = run("fit", "--trainer.max_steps=2", *words)
-    assert run("fit", f"--ckpt_path={half}/checkpoints/last.ckpt", *words)
+    half = run("fit", "--trainer.max_steps=2", *argv)
+    assert run("fit", f"--ckpt_path={half}/checkpoints/last.ckpt", *argv)
 
 
 def test_tensors_stay_on_disk_until_they_are_looked_at(trained):

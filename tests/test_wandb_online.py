@@ -74,8 +74,8 @@ def test_without_a_key_a_run_is_offline_and_says_so_once(online, run):
 
 def test_the_command_that_it_tells_would_upload_the_run(online, run):
     folder = run("fit", "--trainer.max_steps=1", "--loggers=[wandb]")
-    words = said(folder)[0].split("Upload later with: wandb ")[1].split()
-    shown = subprocess.run([sys.executable, "-m", "wandb", *words, "--dry-run"], capture_output=True, text=True)
+    argv = said(folder)[0].split("Upload later with: wandb ")[1].split()
+    shown = subprocess.run([sys.executable, "-m", "wandb", *argv, "--dry-run"], capture_output=True, text=True)
     assert "Would sync 1 run" in shown.stdout + shown.stderr
 
 

@@ -8,10 +8,10 @@ import cli
 MODEL, DATA = "--model.init_args.", "--data.init_args."
 
 
-def error(capsys, *words):
+def error(capsys, *argv):
     """Return the exit status and the last line on stderr of a command that fails without a traceback."""
     with pytest.raises(SystemExit) as stop:
-        cli.main(words)
+        cli.main(argv)
     lines = capsys.readouterr().err.strip().splitlines()
     assert not any(line.startswith("Traceback") for line in lines)
     assert sum("error:" in line for line in lines) == 1
@@ -24,9 +24,9 @@ def weights(path):
     return torch.load(path, weights_only=True)["state_dict"]
 
 
-def printed(capsys, *words):
+def printed(capsys, *argv):
     """Return the configuration that --print_config shows."""
     with pytest.raises(SystemExit) as stop:
-        cli.main(["fit", *words, "--print_config"])
+        cli.main(["fit", *argv, "--print_config"])
     assert stop.value.code == 0
     return capsys.readouterr().out
