@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from commands import recipes
 from commands.parser import Parser
 from datamodules import (
+    CIFAR10DataModule,
     DataError,
     DigitsDataModule,
     FlowersDataModule,
@@ -24,7 +25,12 @@ from datamodules import (
 from zoo.scores.classifier import Classifier
 
 FOLDER = Path(__file__).parents[1] / "configs" / "scorers"
-KNOWN = {"digits": DigitsDataModule, "mnist": MNISTDataModule, "flowers": FlowersDataModule}
+KNOWN = {
+    "cifar10": CIFAR10DataModule,
+    "digits": DigitsDataModule,
+    "flowers": FlowersDataModule,
+    "mnist": MNISTDataModule,
+}
 
 
 def train(
@@ -45,12 +51,12 @@ def train(
     """Train a classifier, test it, write it, and return what `zoo/scores/weights/index.json` says of such a file.
 
     Args:
-        data: digits, mnist, flowers, or a folder that holds a folder for each class.
+        data: cifar10, digits, mnist, flowers, or a folder that holds a folder for each class.
         out: a .ckpt, to be named where a scorer's name goes, or a .safetensors, to be shipped.
         image_size: height and width; the data set's own by default.
         flip: mirror training images at random, beside what the data set does: not for digits or letters.
         data_dir: where the data is looked for, by default $GANZOO_DATA or data/.
-        download: fetch mnist or flowers where they are missing.
+        download: fetch cifar10, mnist or flowers where they are missing.
         epochs: passes over the training images.
         batch_size: images per step.
         seed: of weights, order and augmentation.
@@ -68,8 +74,8 @@ def train(
         raise ValueError(f"--out must end in .ckpt or .safetensors, got {out}")
     if epochs < 1:
         raise ValueError(f"--epochs must be at least 1, got {epochs}")
-    if download and data not in ("mnist", "flowers"):
-        raise ValueError(f"--download is for mnist and flowers: {data} is on this machine or nowhere")
+    if download and data not in ("cifar10", "mnist", "flowers"):
+        raise ValueError(f"--download is for cifar10, mnist and flowers: {data} is on this machine or nowhere")
     out.parent.mkdir(parents=True, exist_ok=True)  # before an hour of training
     partial = out.with_suffix(f".part{out.suffix}")
     given = {"flip": flip, "image_size": image_size, "data_dir": data_dir, "download": download}

@@ -1,6 +1,7 @@
 """Data sets as LightningDataModules: images in memory, batches by index."""
 
 from datamodules.batches import Images
+from datamodules.cifar10 import CIFAR10DataModule
 from datamodules.digits import DigitsDataModule
 from datamodules.errors import DataError
 from datamodules.flowers import FlowersDataModule
@@ -11,6 +12,7 @@ from datamodules.splits import held_out
 from datamodules.toy import ToyDataModule
 
 __all__ = [
+    "CIFAR10DataModule",
     "DataError",
     "DigitsDataModule",
     "FlowersDataModule",

@@ -30,7 +30,7 @@ class Decoded(NamedTuple):
     """An image and how sure its range is.
 
     Attributes:
-        pixels: uint8 [channels, size, size].
+        pixels: uint8 [channels, height, width].
         doubt: why they may be too dark, None where they are not.
         full: whether they were 16 bits, all in use: a proof for doubtful ones of the same folder.
     """
@@ -40,44 +40,57 @@ class Decoded(NamedTuple):
     full: bool
 
 
-def decode(path: Path, channels: int, size: int, resize: Resize) -> np.ndarray:
-    """Return an image of `read_image` as uint8 [channels, size, size]. Raise ValueError if it may be too dark."""
+def decode(path: Path, channels: int, size: int | tuple[int, int], resize: Resize) -> np.ndarray:
+    """Return an image of `read_image` as uint8 [channels, height, width]. Raise ValueError if it may be too dark."""
     pixels, doubt, _ = read_image(path, channels, size, resize)
     if doubt:
         raise ValueError(doubt)
     return pixels
 
 
-def read_image(path: Path, channels: int, size: int, resize: Resize) -> Decoded:
+def read_image(path: Path, channels: int, size: int | tuple[int, int], resize: Resize) -> Decoded:
     """Read an image: the first frame of an animated one, turned as its EXIF orientation says.
 
     What the file holds decides how it is decoded, not its name. Transparency is put onto white. RGB becomes grey by
-    ITU-R 601 (PIL's "L"). Resizing is bilinear with antialiasing; "crop" resizes the shorter side to `size` and keeps
-    the centre. Pixels of more than 8 bits are scaled by the range that the file states (a PNG's sBIT, a TIFF's tags, a
-    PGM's maximum), 16-bit ones that state none by 1/257.
+    ITU-R 601 (PIL's "L"). Resizing is bilinear with antialiasing; "crop" resizes until the image covers `size` and
+    keeps the centre. Pixels of more than 8 bits are scaled by the range that the file states (a PNG's sBIT, a TIFF's
+    tags, a PGM's maximum), 16-bit ones that state none by 1/257.
 
     Args:
         path: the file.
         channels: 3 for RGB, 1 for grey.
-        size: height and width of the result.
+        size: height and width of the result, one number where they are equal.
         resize: "stretch" or "crop".
 
     Raises:
         Exception: whatever PIL raises for a file that is damaged or no image; OSError for what is no regular file;
             ValueError for pixels whose range cannot be known.
     """
+    height, width = (size, size) if isinstance(size, int) else size
     with open_regular(path) as stream, Image.open(stream, formats=DECODERS) as file:
         # lets the JPEG decoder halve large photographs, but only while twice the size remains for the antialiasing
-        file.draft(None, (2 * size, 2 * size))
+        file.draft(None, (2 * width, 2 * height))
         depth = depth_of(file, stream)
         with ONE_LARGE if file.width * file.height > LARGE else nullcontext():
             image, doubt, full = graded(ImageOps.exif_transpose(file), depth)
     image = on_white(image).convert("L" if channels == 1 else "RGB")
-    side = min(image.size)
-    left, top = ((length - side) / 2 for length in image.size)
-    box = (left, top, left + side, top + side) if resize == "crop" else None
-    pixels = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box=box))
-    return Decoded(pixels.reshape(size, size, channels).transpose(2, 0, 1), doubt, full)
+    box = centre_box(image.size, (width, height)) if resize == "crop" else None
+    pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
+    return Decoded(pixels.reshape(height, width, channels).transpose(2, 0, 1), doubt, full)
+
+
+def centre_box(found: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return the largest box in the centre of an image, as (left, top, right, bottom), with the sides' wanted ratio.
+
+    Args:
+        found: the image's width and height.
+        wanted: width and height.
+    """
+    is_tall = found[0] * wanted[1] <= found[1] * wanted[0]
+    width = found[0] if is_tall else found[1] * wanted[0] / wanted[1]
+    height = found[0] * wanted[1] / wanted[0] if is_tall else found[1]
+    left, top = (found[0] - width) / 2, (found[1] - height) / 2
+    return left, top, left + width, top + height
 
 
 def on_white(image: Image.Image) -> Image.Image:

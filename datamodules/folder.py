@@ -31,18 +31,20 @@ class FolderDataModule(ImageDataModule):
     """A folder of images: split at random, always in the same way.
 
     Folders within it are the classes, numbered in the order of their names; a folder of nothing but images is one
-    class, 0. Files of other kinds than `decode.EXTENSIONS` and hidden files are ignored; a line says how many of which
-    kind. How a file becomes 8-bit grey or RGB is told at `decode.read_image`. `num_classes` and `classes` list the
-    folder when they are first asked for: before any image is read, but not before the data module is made.
+    class, 0. Where it holds `train` and `test`, and nothing else but perhaps `val`, these are the splits, each with the
+    same classes; without `val`, validation images are taken from `train`. Files of other kinds than
+    `decode.EXTENSIONS` and hidden files are ignored; a line says how many of which kind. How a file becomes 8-bit grey
+    or RGB is told at `decode.read_image`. `num_classes` and `classes` list the folder when they are first asked for:
+    before any image is read, but not before the data module is made.
 
     Decoded images that would fill more than a quarter of the free memory go to a file instead, in `.ganzoo-cache`
     beside the folder or in `~/.cache/ganzoo`, from which batches are read by index; the next run finds them there.
 
     Args:
         folder: the folder; a relative one that is not in the current directory is looked for in `data_dir`.
-        image_size: height and width to resize to.
+        image_size: height and width to resize to, or [height, width].
         channels: 3 for RGB, 1 for grey.
-        resize: `stretch` to a square, or `crop`: resize the shorter side, keep the centre.
+        resize: `stretch` to that size, or `crop`: resize until it is covered, keep the centre.
         val_share: share of the images held out for validation, 0 to less than 1; at least one image if above 0.
         test_share: the same for the test.
         **kwargs: see ImageDataModule.
@@ -51,7 +53,7 @@ class FolderDataModule(ImageDataModule):
     def __init__(
         self,
         folder: str,
-        image_size: int = 64,
+        image_size: int | list[int] = 64,
         channels: Literal[1, 3] = 3,
         resize: Resize = "stretch",
         val_share: float = 0.1,
@@ -59,22 +61,23 @@ class FolderDataModule(ImageDataModule):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if image_size < 1:
-            raise ValueError(f"image_size must be at least 1, got {image_size}")
+        sides = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+        if len(sides) != 2 or min(sides) < 1:
+            raise ValueError(f"image_size must be one number or [height, width], at least 1: got {image_size}")
         if channels not in (1, 3):
             raise ValueError(f"channels must be 1 or 3, got {channels}")
         if resize not in ("stretch", "crop"):
             raise ValueError(f"resize must be 'stretch' or 'crop', got {resize!r}")
         if not (val_share >= 0 and test_share >= 0 and val_share + test_share < 1):
             raise ValueError(f"val_share, test_share must be at least 0, below 1 together: {val_share}, {test_share}")
-        self.folder, self.image_size, self.channels, self.resize = Path(folder), image_size, channels, resize
+        self.folder, self.image_size, self.channels, self.resize = Path(folder), sides, channels, resize
         self.val_share, self.test_share = val_share, test_share
         self.prepared = False
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Return (channels, image_size, image_size)."""
-        return self.channels, self.image_size, self.image_size
+        """Return (channels, height, width)."""
+        return self.channels, self.image_size[0], self.image_size[1]
 
     @property
     def root(self) -> Path:
@@ -100,13 +103,26 @@ class FolderDataModule(ImageDataModule):
         """Decode every image. Raise DataError."""
         files, labels = self.listing.files, self.listing.labels
         rank_zero_info("%s: %s", self.root, self.listing)
-        val, test = (max(1, round(share * len(files))) if share else 0 for share in (self.val_share, self.test_share))
-        if val + test >= len(files):
-            raise DataError(
-                f"{files[0].parent}: {len(files)} images are too few to train, with {val} for validation and {test} "
-                "for the test; add images, or set --data.init_args.val_share=0 and --data.init_args.test_share=0"
-            )
-        return held_out(Images(self.read(files), torch.tensor(labels)), val=val, test=test)
+        sizes, places = self.held_out_sizes(), self.listing.splits
+        data = Images(self.read(files), torch.tensor(labels))
+        given = {name: data.subset(torch.tensor(places[name])) for name in places}
+        return held_out(given.pop("train", data), **sizes) | given
+
+    def held_out_sizes(self) -> dict[str, int]:
+        """Return how many images are taken from the training images for each split without a folder. Raise DataError.
+
+        At least one each, unless its share is 0.
+        """
+        splits, shares = self.listing.splits, {"val": self.val_share, "test": self.test_share}
+        count = len(splits["train"] if splits else self.listing.files)
+        sizes = {
+            name: max(1, round(share * count)) if share else 0 for name, share in shares.items() if name not in splits
+        }
+        if sum(sizes.values()) >= count:
+            held = " and ".join(f"{size} for {name}" for name, size in sizes.items())
+            zero = " and ".join(f"--data.init_args.{name}_share=0" for name in sizes)
+            raise DataError(f"{self.root}: {count} images are too few to train, with {held}; add images, or set {zero}")
+        return sizes
 
     def prepare_data(self) -> None:
         """Decode a folder that does not fit into memory, once for all processes of this machine. Raise DataError."""
@@ -159,4 +175,5 @@ class FolderDataModule(ImageDataModule):
             key = fingerprint(files, self.root, self.image_shape, self.resize)
         except OSError as error:  # of a link that leads nowhere
             raise DataError(f"{error.filename}: {error.strerror}; replace or remove it") from error
-        return f"{self.root.name}-{self.image_size}-{self.resize}-{key}.npy"
+        sides = "x".join(map(str, dict.fromkeys(self.image_size)))  # one number for a square, as it always was
+        return f"{self.root.name}-{sides}-{self.resize}-{key}.npy"

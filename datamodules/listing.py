@@ -1,7 +1,9 @@
 """What a folder of images holds: files by class, and what is not read, by kind."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from datamodules.decode import EXTENSIONS
@@ -11,6 +13,8 @@ from datamodules.errors import DataError, printable
 FOREIGN_FOLDERS = ("__MACOSX", "@eaDir")
 FOREIGN_FILES = (".DS_Store", "Thumbs.db", "desktop.ini")
 APPLE_DOUBLE = "._"
+#: Folders that cut the data themselves; `val` may be missing.
+SPLITS = ("train", "val", "test")
 
 
 class Listing(NamedTuple):
@@ -21,16 +25,20 @@ class Listing(NamedTuple):
         labels: of the files.
         classes: names by label.
         ignored: how many other files there are, by extension.
+        splits: the places in `files` of what lies in `train`, `val`, `test`; empty for folders without these.
     """
 
     files: list[Path]
     labels: list[int]
     classes: list[str]
     ignored: Counter[str]
+    splits: Mapping[str, range] = MappingProxyType({})
 
     def __str__(self) -> str:
         """Say how many images there are and what is ignored: `8 images in 2 classes; ignored: 2 .txt, 1 .heic`."""
         of_classes = f" in {len(self.classes)} classes" if len(self.classes) > 1 else ""
+        cut = ", ".join(f"{len(places):,} {name}" for name, places in self.splits.items())
+        of_classes += f" ({cut})" if cut else ""
         return f"{len(self.files):,} images{of_classes}" + (f"; ignored: {kinds(self.ignored)}" if self.ignored else "")
 
 
@@ -44,9 +52,15 @@ class Children(NamedTuple):
 
 
 def list_images(folder: Path) -> Listing:
-    """List the images of `folder`, which holds either images or one folder for each class. Raise DataError."""
+    """List the images of `folder`, which holds images, or a folder for each class, or `train` and `test` of either.
+
+    Raises DataError.
+    """
     here = children(folder)
     files, folders = here.files, here.folders
+    names = {each.name for each in folders}
+    if not files and {"train", "test"} <= names <= set(SPLITS):
+        return list_splits(folder, [name for name in SPLITS if name in names])
     if files and folders:
         raise DataError(
             f"{folder}: has images ({files[0].name}) beside folders ({folders[0].name}), so what the classes are is "
@@ -65,6 +79,22 @@ def list_images(folder: Path) -> Listing:
         [each.name for each in folders],
         sum((inside.ignored for _, inside in found), here.ignored),
     )
+
+
+def list_splits(folder: Path, names: list[str]) -> Listing:
+    """List the images of folders of these names, which all have the same classes. Raise DataError."""
+    parts = {name: list_images(folder / name) for name in names}
+    classes = parts["train"].classes if len(parts["train"].classes) > 1 else [folder.name]
+    files, labels, splits = list[Path](), list[int](), dict[str, range]()
+    for name, part in parts.items():
+        if len(classes) > 1 and part.classes != classes:
+            odd = min(set(part.classes) ^ set(classes))
+            raise DataError(f"{folder}: train and {name} must have the same classes, and only one has {odd}")
+        if len(classes) == 1 and len(part.classes) > 1:
+            raise DataError(f"{folder}: {name} has a folder for each class, and train has one class; cut both alike")
+        splits[name] = range(len(files), len(files) + len(part.files))
+        files, labels = files + part.files, labels + part.labels
+    return Listing(files, labels, classes, sum((part.ignored for part in parts.values()), Counter()), splits)
 
 
 def check_class(folder: Path, inside: Children) -> None:

@@ -68,7 +68,7 @@ def check_outcomes(files: Sequence[Path], outcomes: Sequence[Outcome]) -> None:
 def decode_into(file: Path, target: np.ndarray, shape: tuple[int, int, int], resize: Resize) -> Outcome:
     """Decode `file` into `target`, uint8 `shape`."""
     try:
-        pixels, doubt, full = read_image(file, shape[0], shape[-1], resize)
+        pixels, doubt, full = read_image(file, shape[0], shape[1:], resize)
     except Exception as error:  # from damaged files: OSError, SyntaxError, struct.error, ...
         return Outcome(" ".join(f"{type(error).__name__}: {error}".split()))
     target[...] = pixels

@@ -10,6 +10,7 @@ import torch
 
 import datamodules
 from datamodules import (
+    CIFAR10DataModule,
     DigitsDataModule,
     FlowersDataModule,
     FolderDataModule,
@@ -20,7 +21,7 @@ from datamodules import (
 from datamodules.batches import Images
 from datamodules.images import default_data_dir
 from datamodules.splits import held_out
-from helpers.data import small_mnist, write_images, write_mnist
+from helpers.data import small_mnist, write_cifar10, write_images, write_mnist
 from zoo.scores.scorers import INDEX
 
 
@@ -41,7 +42,13 @@ def flowers_module(tmp_path):
     return FlowersDataModule(data_dir=str(tmp_path), image_size=8)
 
 
+def cifar10_module(tmp_path):
+    write_cifar10(tmp_path, 8)
+    return CIFAR10DataModule(data_dir=str(tmp_path), val_size=4)
+
+
 FACTORIES = {
+    CIFAR10DataModule: cifar10_module,
     DigitsDataModule: lambda _: DigitsDataModule(),
     FolderDataModule: folder_module,
     FlowersDataModule: flowers_module,

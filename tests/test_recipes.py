@@ -16,6 +16,7 @@ import cli
 import zoo
 from commands import recipes
 from helpers.command_line import printed
+from helpers.data import write_cifar10
 
 NAMES = recipes.names()
 
@@ -52,11 +53,18 @@ def flowers(folder, options):
     return []
 
 
+def cifar(folder, options):
+    """The six files, with twelve records each."""
+    write_cifar10(folder, 12)
+    return ["--data.init_args.val_size=8"]
+
+
 def ships_with_us(folder, options):
     return []
 
 
 TINY_DATA = {
+    "CIFAR10DataModule": cifar,
     "MNISTDataModule": mnist,
     "FlowersDataModule": flowers,
     "DigitsDataModule": ships_with_us,

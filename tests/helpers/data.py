@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datamodules import DataError, FlowersDataModule, MNISTDataModule
+from datamodules import DataError, FlowersDataModule, MNISTDataModule, cifar10
 from datamodules.flowers import CLASSES
 
 
@@ -116,3 +116,20 @@ def served(folder):
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
+
+
+def write_cifar10(data_dir, count=4):
+    """Write the six files with `count` records each, and return their folder.
+
+    The label is the record's number; its planes hold 10, 20 and 30, but for the second pixel, whose red is 99.
+    """
+    folder = data_dir / cifar10.FOLDER
+    folder.mkdir(parents=True)
+    for name in (*cifar10.TRAIN, *cifar10.TEST):
+        records = np.zeros((count, cifar10.RECORD), np.uint8)
+        records[:, 0] = np.arange(count) % 10
+        for plane in range(3):
+            records[:, 1 + 1024 * plane : 1025 + 1024 * plane] = 10 * (plane + 1)
+        records[:, 2] = 99
+        (folder / name).write_bytes(records.tobytes())
+    return folder
