@@ -79,7 +79,7 @@ class TwoPasses(Without):
 
 
 class PlainOptimizers(Without):
-    """Adam and RMSprop as torch makes them unless told otherwise."""
+    """Adam and RMSprop as torch makes them by default."""
 
     technique = "fused optimizers"
 
@@ -145,7 +145,7 @@ class TutorialData(Without):
         return super().__iter__()
 
 
-def told(recipe: str, technique: str, without: list[float], best: list[float]) -> dict[str, Any]:
+def result_of(recipe: str, technique: str, without: list[float], best: list[float]) -> dict[str, Any]:
     """Return the gain as a row: the median over turns that belong together; the first don't count."""
     gains = np.array(without[1:]) / np.array(best[1:])
     low, median, high = np.quantile(gains, [0.25, 0.5, 0.75]).round(3).tolist()
@@ -168,7 +168,7 @@ def gains(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
                 for _ in range(RECIPES[recipe]):
                     next(loop)
                 spent.append(time.process_time() - begin)
-    yield from (told(recipe, kind.technique, *seconds[kind]) for kind in kinds)
+    yield from (result_of(recipe, kind.technique, *seconds[kind]) for kind in kinds)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 All give float32 batches of 64 in [-1, 1], shuffled, in this process, on one thread, and take turns, an epoch each: of
 MNIST; then, without torchvision, of as many random images of 64x64 in RGB as `--images` says. `in a file` reads what
-the system still has in memory of the file, `from disk` what it was told to forget (a hint that is not always taken).
+the system still has in memory of the file, `from disk` what it was asked to forget (a hint that is not always taken).
 
     python -m benchmarks.loader --data_dir data
 """

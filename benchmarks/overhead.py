@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from benchmarks.ablation import told
+from benchmarks.ablation import result_of
 from cli import main as ganzoo
 from commands.hooks import EVERY_UPDATE, silence
 
@@ -103,7 +103,7 @@ def gains(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
             argv += ["--trainer.log_every_n_steps=50", "--trainer.max_steps=1000000"]
             ganzoo([*argv, f"--trainer.callbacks+={json.dumps(switched)}"])
         seconds = sys.modules["benchmarks.overhead"].Switched.latest.seconds
-        yield told(recipe, kind.technique, seconds[False], seconds[True])
+        yield result_of(recipe, kind.technique, seconds[False], seconds[True])
 
 
 def main() -> None:

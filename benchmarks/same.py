@@ -119,8 +119,8 @@ def compare(recipe: str, before: Path, after: Path, args: argparse.Namespace) ->
         theirs = outcome(before, recipe, args.steps, batch, Path(old))
         ours = outcome(after, recipe, args.steps, batch, Path(new))
     different = [name for name in theirs if theirs[name] != ours.get(name)] + sorted(set(ours) - set(theirs))
-    told = f"differ: {len(different)} of {len(theirs)}, first {different[0]}" if different else f"{len(theirs)} alike"
-    print(f"{recipe:24} {told}", end="", flush=True)
+    line = f"differ: {len(different)} of {len(theirs)}, first {different[0]}" if different else f"{len(theirs)} alike"
+    print(f"{recipe:24} {line}", end="", flush=True)
     ratios = []
     for turn in range(args.rounds):
         with tempfile.TemporaryDirectory() as old, tempfile.TemporaryDirectory() as new:

@@ -50,7 +50,7 @@ class Actions(Profiler):
 
 
 class Clock(Callback):
-    """When steps begin, and how long a validation takes; told as the actions `step` and `validation`."""
+    """When steps begin, and how long a validation takes; kept as the actions `step` and `validation`."""
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Note the time at which a step begins."""
@@ -94,9 +94,9 @@ def shares(recipe: str) -> dict[str, Any]:
     step = float(np.median([after - before for before, after in pairwise(seen["begin"][1:])]))
     per_step = {name: once[name] / every[name] for name in once}
     whole = step + sum(per_step.values())
-    told = {f"{name}_share": round(value / whole, 4) for name, value in per_step.items()}
+    parts = {f"{name}_share": round(value / whole, 4) for name, value in per_step.items()}
     seconds = {f"{name}_s": round(value, 3) for name, value in once.items()}
-    return {"recipe": recipe, "step_s": round(step, 4)} | seconds | told | {"share": round(1 - step / whole, 4)}
+    return {"recipe": recipe, "step_s": round(step, 4)} | seconds | parts | {"share": round(1 - step / whole, 4)}
 
 
 def main() -> None:

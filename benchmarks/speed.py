@@ -88,7 +88,7 @@ class Turns(Callback):
         for name in sorted(self.rivals, reverse=len(self.seconds["product"]) % 2 == 0):
             with settings_kept():
                 if name == "textbook":
-                    torch.set_float32_matmul_precision("highest")  # as torch has it unless told otherwise
+                    torch.set_float32_matmul_precision("highest")  # torch's default
                 begin = self.now()
                 for _ in range(self.steps):
                     next(self.rivals[name])
@@ -141,8 +141,8 @@ def main() -> None:
     for family in given.family:
         for clock in given.clock:
             result = measure(family, given.precision, clock, given.rounds, given.compile)
-            told = "{family:16} {clock:4} textbook {product_vs_textbook:5} bare {product_vs_bare:5}".format(**result)
-            print(json.dumps(result) if given.json else told, flush=True)
+            line = "{family:16} {clock:4} textbook {product_vs_textbook:5} bare {product_vs_bare:5}".format(**result)
+            print(json.dumps(result) if given.json else line, flush=True)
 
 
 if __name__ == "__main__":

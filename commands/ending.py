@@ -25,11 +25,11 @@ class Ending(Callback):
         """Say what broke a training off."""
         if not (trainer.is_global_zero and trainer.state.fn == "fit"):
             return
-        told = type(exception).__name__
+        cause = type(exception).__name__
         if isinstance(exception, SIGTERMException | KeyboardInterrupt):
             asked = interrupts.current.received
-            told = signal.Signals(asked[0]).name if asked else "another process was asked to stop"
-        log.info("ended at step %d: %s", trainer.global_step, told)
+            cause = signal.Signals(asked[0]).name if asked else "another process was asked to stop"
+        log.info("ended at step %d: %s", trainer.global_step, cause)
 
 
 def reason(trainer: Trainer) -> str:

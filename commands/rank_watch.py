@@ -38,8 +38,8 @@ def give_up(rank: int, what: str, end: Callable[[], None] = lambda: None) -> NoR
     """
     asked = interrupts.current.received
     if not asked and not saying.locked() and saying.acquire(blocking=False):
-        told = f"rank {rank}, {what}: the run ends; --ckpt_path last goes on"
-        print(f"\nganzoo: error: {told}", file=sys.stderr, flush=True)
+        message = f"rank {rank}, {what}: the run ends; --ckpt_path last goes on"
+        print(f"\nganzoo: error: {message}", file=sys.stderr, flush=True)
     end()
     os._exit(interrupts.current.status if asked else 1)
 

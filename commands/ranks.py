@@ -130,12 +130,12 @@ def end_without(error: BaseException) -> NoReturn:
         raise SystemExit(asked.status) from None
     if not (asked.child and os.getppid() != asked.parent):
         time.sleep(LOST_PATIENCE)  # whoever watches the processes says which is gone, and ends this one
-        told = f"another process of this run is gone: {' '.join(str(error).split())}"
+        message = f"another process of this run is gone: {' '.join(str(error).split())}"
     else:
-        told = f"rank 0, process {asked.parent}, is gone: the run ends; --ckpt_path last goes on"
+        message = f"rank 0, process {asked.parent}, is gone: the run ends; --ckpt_path last goes on"
         if os.environ["LOCAL_RANK"] != "1":  # which says it for all
             raise SystemExit(1) from None
-    print(f"\nganzoo: error: {told}", file=sys.stderr)
+    print(f"\nganzoo: error: {message}", file=sys.stderr)
     raise SystemExit(1) from None
 
 

@@ -34,8 +34,8 @@ def checked_steps(checkpoint: Path, model: GAN, to_train: bool) -> int:
     Raises ValueError for one of another model, and CheckpointError for one that cannot be trusted.
     """
     saved = read(checkpoint)
-    if told := differences(saved, model, to_train):
-        raise ValueError(f"--ckpt_path: {checkpoint} is of another model: {'; '.join(told)}")
+    if found := differences(saved, model, to_train):
+        raise ValueError(f"--ckpt_path: {checkpoint} is of another model: {'; '.join(found)}")
     trust.check(saved, model, f"--ckpt_path: {checkpoint}", to_train)
     return int(saved["global_step"])
 

@@ -82,7 +82,7 @@ class RunConfig(SaveConfigCallback):
 def new_run_folder(runs: Path) -> Path:
     """Make `runs/<time>`, once for all processes of a run, however they were started.
 
-    A process that Lightning started is told by $GANZOO_RUN_DIR. Under torchrun, rank 0 tells the others through
+    A process that Lightning started takes it from $GANZOO_RUN_DIR. Under torchrun, rank 0 tells the others through
     torchrun's own store; under SLURM, the folder is named by the job and its step.
     """
     if "LOCAL_RANK" in os.environ and (folder := os.environ.get("GANZOO_RUN_DIR")):

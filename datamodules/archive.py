@@ -82,8 +82,8 @@ def unpack(archive: Path, folder: Path) -> None:
             raise DataError(f"{archive}: holds no folder {folder.name}; replace it by a good copy")
         move(partial / folder.name, folder)
     except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise DataError(f"{archive}: cannot be unpacked ({told}); replace it by a good copy, or make room") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(f"{archive}: cannot be unpacked ({reason}); replace it by a good copy, or make room") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

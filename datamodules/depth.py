@@ -122,8 +122,8 @@ def graded_grey(image: Image.Image, depth: Depth) -> Graded:
     lowest, highest = float(pixels.min()), float(pixels.max())
     low, high = depth.stated or (0.0, FULL)
     if not low < high or lowest < low or highest > high or (image.mode == "F" and not depth.stated):
-        told = f"the file says {low:g} to {high:g}" if depth.stated else "the file does not say what is black and white"
-        raise ValueError(f"pixels of mode {image.mode} from {lowest:g} to {highest:g}, but {told}")
+        said = f"the file says {low:g} to {high:g}" if depth.stated else "the file does not say what is black and white"
+        raise ValueError(f"pixels of mode {image.mode} from {lowest:g} to {highest:g}, but {said}")
     if depth.significant and highest < 2**depth.significant:
         high = 2**depth.significant - 1
     levels = (pixels - low) * (255 / (high - low))

@@ -42,14 +42,14 @@ def checksum(images: Tensor | StoredImages, labels: Tensor) -> str:
 
 def differences(saved: dict[str, Any], ours: dict[str, Any]) -> list[str]:
     """Return what two fingerprints say differently, a few words for each; what only one of them has does not count."""
-    told = []
+    found = []
     for key in ours:
         if key not in saved or saved[key] == ours[key]:
             continue
         if isinstance(ours[key], dict) and isinstance(saved[key], dict):
-            told += differences(saved[key], ours[key])
+            found += differences(saved[key], ours[key])
         elif key == "checksum":
-            told.append("images are others (their checksum differs)")
+            found.append("images are others (their checksum differs)")
         else:
-            told.append(f"{key} is {saved[key]}, not {ours[key]}")
-    return told
+            found.append(f"{key} is {saved[key]}, not {ours[key]}")
+    return found

@@ -34,7 +34,7 @@ class FolderDataModule(ImageDataModule):
     class, 0. Where it holds `train` and `test`, and nothing else but perhaps `val`, these are the splits, each with the
     same classes; without `val`, validation images are taken from `train`. Files of other kinds than
     `decode.EXTENSIONS` and hidden files are ignored; a line says how many of which kind. How a file becomes 8-bit grey
-    or RGB is told at `decode.read_image`. `num_classes` and `classes` list the folder when they are first asked for:
+    or RGB is said at `decode.read_image`. `num_classes` and `classes` list the folder when they are first asked for:
     before any image is read, but not before the data module is made.
 
     Decoded images that would fill more than a quarter of the free memory go to a file instead, in `.ganzoo-cache`

@@ -151,8 +151,8 @@ class ImageDataModule(LightningDataModule):
 
     def check_fingerprint(self, saved: dict[str, Any]) -> None:
         """Raise MisconfigurationException where training would go on with other images than it began with."""
-        if told := differences(saved, self.fingerprint()):
-            raise MisconfigurationException(f"--ckpt_path: the checkpoint is of a run whose {'; '.join(told)}")
+        if found := differences(saved, self.fingerprint()):
+            raise MisconfigurationException(f"--ckpt_path: the checkpoint is of a run whose {'; '.join(found)}")
 
     def ordered_loader(self, data: Images) -> DataLoader[Images]:
         """Load every image of `data` once across the processes, in order."""

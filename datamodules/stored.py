@@ -134,22 +134,22 @@ def store(
         folders: where they may go.
 
     Raises:
-        OSError: there is no room, told beforehand, or it cannot be written; nothing is left behind.
+        OSError: there is no room, said beforehand, or it cannot be written; nothing is left behind.
     """
-    size, told = math.prod(shape), []
+    size, reasons = math.prod(shape), []
     for folder in folders:
         try:
             if is_read_only(folder):
-                told.append(f"{folder} is read-only")
+                reasons.append(f"{folder} is read-only")
             elif (free := free_disk(folder)) < size + SPARE_DISK:
-                told.append(f"{folder} has room for {in_gb(free)}")
+                reasons.append(f"{folder} has room for {in_gb(free)}")
             else:
                 rank_zero_info("decoded images: %s are written to %s, once", in_gb(size), folder / name)
                 write(folder / name, shape, progress(make(), shape[0]))
                 return StoredImages(folder / name, shape)
         except OSError as error:
-            told.append(f"{folder} cannot be written ({error.strerror or error})")
-    raise OSError(" and ".join(told))
+            reasons.append(f"{folder} cannot be written ({error.strerror or error})")
+    raise OSError(" and ".join(reasons))
 
 
 def progress(parts: Iterable[np.ndarray], total: int) -> Iterator[np.ndarray]:

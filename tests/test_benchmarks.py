@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import zoo
-from benchmarks.ablation import Nothing, Without, told
+from benchmarks.ablation import Nothing, Without, result_of
 from benchmarks.data import bytes_to_steps
 from benchmarks.loops import Bare, textbook
 from benchmarks.overhead import EmptyHooks, EveryStep
@@ -149,7 +149,7 @@ def test_the_loop_without_a_technique_has_it_not(technique, name):
 
 
 def test_a_gain_is_the_time_without_over_the_time_with_it_less_the_first():
-    gain = told("recipe", "technique", [9.0, 3.0, 4.0, 6.0], [1.0, 1.0, 2.0, 2.0])
+    gain = result_of("recipe", "technique", [9.0, 3.0, 4.0, 6.0], [1.0, 1.0, 2.0, 2.0])
     assert (gain["gain"], gain["quartiles"], gain["rounds"]) == (3.0, [2.5, 3.0], 3)
 
 
@@ -158,7 +158,7 @@ def test_a_gain_is_the_time_without_over_the_time_with_it_less_the_first():
 
 @pytest.mark.parametrize("kind", [EmptyHooks, EveryStep])
 def test_turns_come_in_either_order_and_are_of_equal_length(tmp_path, kind):
-    class Told(kind):
+    class Noted(kind):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
             self.order = []
@@ -168,15 +168,15 @@ def test_turns_come_in_either_order_and_are_of_equal_length(tmp_path, kind):
             hooks = [getattr(guard, hook) for hook in EVERY_UPDATE]
             self.order.append((self.used, None in hooks, trainer.log_every_n_steps))
 
-    guard, told = Guard(), Told(rounds=2, steps=2)
+    guard, noted = Guard(), Noted(rounds=2, steps=2)
     model = model_of("gan")
-    fit(tmp_path, model, guard, told, steps=100, data=data_for(model), precision="64-true")
-    assert [used for used, _, _ in told.order] == [False, False, True, True, False, False]
-    assert {name: len(seconds) for name, seconds in told.seconds.items()} == {True: 3, False: 3}
+    fit(tmp_path, model, guard, noted, steps=100, data=data_for(model), precision="64-true")
+    assert [used for used, _, _ in noted.order] == [False, False, True, True, False, False]
+    assert {name: len(seconds) for name, seconds in noted.seconds.items()} == {True: 3, False: 3}
     if kind is EmptyHooks:
-        assert all(used == silent for used, silent, _ in told.order)
+        assert all(used == silent for used, silent, _ in noted.order)
     else:
-        assert all(every == (50 if used else 1) for used, _, every in told.order)
+        assert all(every == (50 if used else 1) for used, _, every in noted.order)
 
 
 @pytest.mark.parametrize("flip", [False, True])

@@ -107,7 +107,7 @@ def test_training_learns_digits_and_writes_a_scorer(suffix, tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("argv", "status", "told"),
+    ("argv", "status", "message"),
     [
         (["--config=nix"], 2, "no file and no recipe is called 'nix'; the recipes are: digits, flowers, mnist"),
         (["--config=digits"], 2, "the following arguments are required: out (see ganzoo scorer --help)"),
@@ -122,7 +122,7 @@ def test_training_learns_digits_and_writes_a_scorer(suffix, tmp_path, monkeypatc
         (["--data=flat", "--out=new.ckpt", "--image_size=8"], 2, "--data flat: images of one class only"),
     ],
 )
-def test_a_wrong_argument_of_the_command_is_one_line(argv, status, told, tmp_path, monkeypatch, capsys):
+def test_a_wrong_argument_of_the_command_is_one_line(argv, status, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("no folder")
     write_images(tmp_path / "flat")
@@ -130,7 +130,7 @@ def test_a_wrong_argument_of_the_command_is_one_line(argv, status, told, tmp_pat
         cli.main(["scorer", *argv])
     assert end.value.code == status
     (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("ganzoo: error:"))
-    assert told in line
+    assert message in line
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "flat"]
 
 

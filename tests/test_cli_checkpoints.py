@@ -37,7 +37,7 @@ def trained(run):
 
 
 @pytest.mark.parametrize(
-    ("command", "argv", "told"),
+    ("command", "argv", "causes"),
     [
         ("fit", [f"{MODEL}gp_weight=7"], ["gp_weight", "10.0", "7.0"]),
         ("fit", [f"{MODEL}critic_steps=2"], ["critic_steps", "5", "2"]),
@@ -50,12 +50,12 @@ def trained(run):
     ],
     ids=lambda value: None if isinstance(value, str) else "-".join(value),
 )
-def test_a_checkpoint_of_another_model_is_refused(command, argv, told, trained, tiny, tmp_path, run, capsys):
+def test_a_checkpoint_of_another_model_is_refused(command, argv, causes, trained, tiny, tmp_path, run, capsys):
     other = tiny.read_text().replace("zoo.WGANGP", "zoo.GAN")
     (tmp_path / "other.yaml").write_text(other)
     status, line = error(capsys, command, "--config", "tiny.yaml", *argv, f"--ckpt_path={trained}")
     assert status == 2
-    assert all(text in line for text in [str(trained), *told]), line
+    assert all(text in line for text in [str(trained), *causes]), line
 
 
 def test_what_is_not_trained_may_differ(trained, run):
@@ -128,7 +128,7 @@ def test_a_restartable_run_starts_then_resumes_then_has_nothing_to_do(run, capsy
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "message"),
     [
         (["--seed_everything=7"], "seed is 0, not 7"),
         ([f"{DATA}batch_size=9"], "images_per_step is"),
@@ -137,7 +137,7 @@ def test_a_restartable_run_starts_then_resumes_then_has_nothing_to_do(run, capsy
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )
-def test_a_run_does_not_go_on_with_other_images(argv, told, trained, capsys):
+def test_a_run_does_not_go_on_with_other_images(argv, message, trained, capsys):
     status, line = error(capsys, "fit", "--config", "tiny.yaml", *argv, f"--ckpt_path={trained}")
     assert status == 2
-    assert told in line
+    assert message in line

@@ -98,10 +98,10 @@ def test_debug_shows_where_an_error_was_found(tiny, tmp_path, monkeypatch, capsy
     for argv, where in (([f"{MODEL}critic_steps=0"], "in check_arguments"), ([*ELSEWHERE], "in load")):
         with pytest.raises(SystemExit):
             cli.main(["fit", "--config", "tiny.yaml", "--debug", *argv])
-        told = capsys.readouterr().err
-        assert "ganzoo: error: " in told
-        assert "Traceback" in told
-        assert where in told
+        message = capsys.readouterr().err
+        assert "ganzoo: error: " in message
+        assert "Traceback" in message
+        assert where in message
 
 
 def test_a_mistake_leaves_no_folder(tiny, tmp_path, monkeypatch, capsys):

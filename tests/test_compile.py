@@ -47,9 +47,9 @@ def train(cls, compile_, accelerator="cpu", steps=2, callbacks=(), **options):
 def assert_same(one, other, **tolerance):
     assert one.observed.keys() == other.observed.keys() >= {"critic_loss", "generator_loss"}
     for name, value in one.observed.items():
-        assert_close(value, other.observed[name], msg=lambda told, name=name: f"{name}: {told}", **tolerance)
+        assert_close(value, other.observed[name], msg=lambda message, name=name: f"{name}: {message}", **tolerance)
     for (name, value), theirs in zip(one.state_dict().items(), other.state_dict().values(), strict=True):
-        assert_close(value, theirs, msg=lambda told, name=name: f"{name}: {told}", **tolerance)
+        assert_close(value, theirs, msg=lambda message, name=name: f"{name}: {message}", **tolerance)
 
 
 @pytest.fixture
@@ -127,15 +127,15 @@ def test_it_is_an_option_of_the_command(run, traced):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (TINY | {"accumulate": 2}, "accumulate must be 1"),
         ({"network": "keras_conv", "critic_options": {"norm": "batch"}}, "the penalty through batch norm"),
         ({"network": "keras_conv", "critic_options": {"dropout": 0.25}}, "a gradient penalty through dropout"),
     ],
 )
-def test_what_cannot_be_compiled_is_told_before_the_first_step(options, told):
-    with pytest.raises(MisconfigurationException, match=told):
+def test_what_cannot_be_compiled_is_told_before_the_first_step(options, message):
+    with pytest.raises(MisconfigurationException, match=message):
         train(zoo.WGANGP, True, **options)
 
 

@@ -32,7 +32,7 @@ def folder(name, **options):
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "told"),
+    ("first", "then", "message"),
     [
         (folder("one"), folder("two"), "images are others"),
         (folder("one"), folder("one", resize="crop"), "resize is stretch, not crop"),
@@ -45,13 +45,13 @@ def folder(name, **options):
     ],
     ids=["folder", "resize", "held out", "flip", "seed", "class", "kind", "points"],
 )
-def test_other_data_is_refused(first, then, told, run, tmp_path, capsys):
+def test_other_data_is_refused(first, then, message, run, tmp_path, capsys):
     for seed, name in enumerate(("one", "two")):
         pictures(tmp_path / name, seed)
     begun = run("fit", "--trainer.max_steps=2", *first)
     status, line = error(capsys, "fit", "--config=tiny.yaml", *then, f"--ckpt_path={begun}/checkpoints/last.ckpt")
     assert status == 2
-    assert told in line
+    assert message in line
 
 
 def test_another_class_with_images_of_one_shape_is_refused(run, tmp_path, capsys):

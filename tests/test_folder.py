@@ -67,8 +67,8 @@ def test_jpeg_files_of_every_name_are_read_and_what_is_not_is_told_by_kind(tmp_p
     with caplog.at_level("INFO"):
         data.setup()
     assert sum(len(split.images) for split in data.splits.values()) == 14
-    told = f"{folder}: 14 images in 2 classes; ignored: 4 .heic, 2 .svg, 2 hidden, 2 without extension, 1 .txt"
-    assert told in [record.getMessage() for record in caplog.records]
+    message = f"{folder}: 14 images in 2 classes; ignored: 4 .heic, 2 .svg, 2 hidden, 2 without extension, 1 .txt"
+    assert message in [record.getMessage() for record in caplog.records]
 
 
 def test_what_decides_is_what_a_file_holds_not_its_name(tmp_path):

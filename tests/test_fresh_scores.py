@@ -32,19 +32,19 @@ def test_a_checkpoint_that_would_take_a_stale_score_is_refused(options, tmp_path
 
 
 def test_a_plain_checkpoint_saves_each_state_under_its_own_score(tmp_path):
-    told = {}
+    logged = {}
 
     class Asked(Scores):
         """Remembers."""
 
         def on_validation_end(self, trainer, pl_module):
             """The score of this step."""
-            told[trainer.global_step] = float(trainer.callback_metrics["val/sliced_wasserstein"])
+            logged[trainer.global_step] = float(trainer.callback_metrics["val/sliced_wasserstein"])
 
     saving = ModelCheckpoint(dirpath=tmp_path, monitor="val/sliced_wasserstein", save_top_k=-1, filename="{step}")
     options = {"limit_val_batches": 1, "val_check_interval": 2, "check_val_every_n_epoch": None}
     trainer(tmp_path, Asked(), saving, steps=6, **options).fit(small(), digits())
-    assert {int(path.split("step=")[1][0]): float(score) for path, score in saving.best_k_models.items()} == told
+    assert {int(path.split("step=")[1][0]): float(score) for path, score in saving.best_k_models.items()} == logged
 
 
 def test_an_interval_that_few_validations_meet_is_refused(tmp_path):
@@ -68,14 +68,14 @@ def test_answers_of_another_precision_are_not_taken(tmp_path, monkeypatch):
 
 def test_batches_may_be_images_alone(tmp_path):
     images = torch.rand(40, 1, 8, 8) * 2 - 1
-    told = []
+    logged = []
     for batches in (DataLoader(images, 20), DataLoader(torch.utils.data.TensorDataset(images), 20)):
         torch.manual_seed(0)
         run = trainer(tmp_path, Scores(scorer="digits"))
-        told.append(run.test(small(), batches, verbose=False)[0])
+        logged.append(run.test(small(), batches, verbose=False)[0])
         scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
         assert all(row["real"] is None for row in scores.values())  # no training images, no column
-    assert told[0] == told[1]
+    assert logged[0] == logged[1]
 
 
 def test_without_enough_training_images_the_real_column_is_empty_and_says_why(tmp_path, caplog):

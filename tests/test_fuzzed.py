@@ -34,8 +34,8 @@ def test_fuzzed_idx_files_are_read_or_refused(tmp_path):
             data.setup()
             outcomes.add("read")
         except DataError as error:
-            told = str(error)
-            outcomes.add("refused" if "-ubyte" in told and "\n" not in told else told)
+            message = str(error)
+            outcomes.add("refused" if "-ubyte" in message and "\n" not in message else message)
         (raw / name).write_bytes(good[name])
     assert outcomes == {"read", "refused"}
 
@@ -54,7 +54,7 @@ def test_fuzzed_images_are_read_or_refused(tmp_path):
             FolderDataModule(str(tmp_path / "pictures"), image_size=8).setup()
             outcomes.add("read")
         except DataError as error:
-            told = str(error)
-            outcomes.add("refused" if file.name in told and "\n" not in told else told)
+            message = str(error)
+            outcomes.add("refused" if file.name in message and "\n" not in message else message)
         file.unlink()
     assert outcomes == {"read", "refused"}

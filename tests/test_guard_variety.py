@@ -18,34 +18,34 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 def test_a_collapsed_generator_is_seen_by_its_variety_and_its_classes(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         train(tmp_path, collapsed(), Scores(scorer="digits"), Guard(grace=0))
-    told = warnings_of(caplog)
-    assert any("samples vary" in line for line in told)
-    assert any("classes only, real images of 10" in line for line in told)
-    assert any("recall is" in line for line in told)
-    assert all("step 8" in line for line in told)  # the second validation, once
+    messages = warnings_of(caplog)
+    assert any("samples vary" in line for line in messages)
+    assert any("classes only, real images of 10" in line for line in messages)
+    assert any("recall is" in line for line in messages)
+    assert all("step 8" in line for line in messages)  # the second validation, once
     with pytest.raises(GuardError, match=r"the generator has collapsed.*no checkpoint was kept"):
         train(tmp_path, collapsed(), Guard(stop=True, grace=0))
     with pytest.raises(GuardError, match=r"collapsed.*the best checkpoint is .*best\.ckpt"):
         train(tmp_path, collapsed(), Scores(scorer="digits"), BestCheckpoint("val/fid"), Guard(stop=True, grace=0))
 
 
-@pytest.mark.parametrize(("every", "told"), [(4, 8), (8, 16)])
-def test_a_validation_without_scores_is_no_sign_of_health(every, told, tmp_path, caplog):
+@pytest.mark.parametrize(("every", "step"), [(4, 8), (8, 16)])
+def test_a_validation_without_scores_is_no_sign_of_health(every, step, tmp_path, caplog):
     """Validations at 4, 8, 12, 16, scored at each or at 8 and 16."""
     with caplog.at_level(logging.WARNING):
         train(
             tmp_path, collapsed(), Scores(scorer="digits", every_n_steps=every), Guard(min_variety=0, grace=0), steps=16
         )
     assert len(warnings_of(caplog)) == 2  # classes, recall
-    assert all(f"step {told}:" in line for line in warnings_of(caplog))
+    assert all(f"step {step}:" in line for line in warnings_of(caplog))
 
 
-@pytest.mark.parametrize(("grace", "told"), [(0, 8), (4, 8), (6, 12), (10, 16), (3000, None)])
-def test_a_generator_has_the_grace_to_find_its_variety(grace, told, tmp_path, caplog):
+@pytest.mark.parametrize(("grace", "step"), [(0, 8), (4, 8), (6, 12), (10, 16), (3000, None)])
+def test_a_generator_has_the_grace_to_find_its_variety(grace, step, tmp_path, caplog):
     """Validations at 4, 8, 12, 16: the alarm is at the second that counts."""
     with caplog.at_level(logging.WARNING):
         train(tmp_path, collapsed(), Guard(grace=grace), steps=16)
-    assert [line.split(":")[1] for line in warnings_of(caplog)] == [f" step {told}"] * (told is not None)
+    assert [line.split(":")[1] for line in warnings_of(caplog)] == [f" step {step}"] * (step is not None)
 
 
 class Losing(nn.Module):

@@ -17,7 +17,7 @@ from zoo.schedules import SCHEDULES
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def told(capsys, *argv):
+def printed_by(capsys, *argv):
     cli.main(argv)
     return capsys.readouterr().out
 
@@ -30,16 +30,16 @@ def test_the_catalogue_is_what_the_models_say():
 
 
 def test_a_recipe_that_is_not_kept_is_computed(monkeypatch, capsys):
-    whole = json.loads(told(capsys, "list", "--json"))
+    whole = json.loads(printed_by(capsys, "list", "--json"))
     kept = catalogue.load()
     del kept["recipes"]["quickstart"]
     monkeypatch.setattr(catalogue, "load", lambda: kept)
-    assert json.loads(told(capsys, "list", "--json")) == whole
+    assert json.loads(printed_by(capsys, "list", "--json")) == whole
 
 
 def test_help_names_every_command_and_the_first_screen_every_choice(capsys):
-    assert all(name in told(capsys, "--help") for name in messages.COMMANDS)
-    screen = told(capsys, "fit", "--help")
+    assert all(name in printed_by(capsys, "--help") for name in messages.COMMANDS)
+    screen = printed_by(capsys, "fit", "--help")
     assert len(screen.splitlines()) <= 40
     for name in [
         *NETWORKS,
@@ -51,7 +51,7 @@ def test_help_names_every_command_and_the_first_screen_every_choice(capsys):
         "--trainer.devices",
     ]:
         assert name in screen, name
-    assert told(capsys, "--version").startswith("ganzoo ")
+    assert printed_by(capsys, "--version").startswith("ganzoo ")
 
 
 def test_all_options_of_the_first_screen_are_options(tmp_path, monkeypatch, capsys):

@@ -88,10 +88,10 @@ def test_without_weights_the_error_says_what_to_do(given, tmp_path, monkeypatch)
     with pytest.raises(ScorerError) as error:
         load_scorer("inception")
     assert time.monotonic() - begin < 5
-    told = str(error.value)
-    assert "\n" not in told
+    message = str(error.value)
+    assert "\n" not in message
     for part in (zoo.scores.inception.URL, str(tmp_path / "cache"), "GANZOO_INCEPTION", "shipped", "mnist", "none.pth"):
-        assert part in told
+        assert part in message
     assert not list(tmp_path.rglob("*.part"))
 
 

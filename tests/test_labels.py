@@ -37,7 +37,7 @@ def test_two_models_at_least_are_conditional():
 
 @conditional
 def test_a_conditional_model_needs_data_with_classes(cls):
-    with pytest.raises(ValueError, match="is told the class of each image, and the data has none"):
+    with pytest.raises(ValueError, match="takes the class of each image, and the data has none"):
         build(cls, num_classes=None)
     with pytest.raises(ValueError, match="has 50 labels of its own"):
         build(cls, prior="gaussian_mixture")
@@ -65,7 +65,7 @@ def test_samples_are_of_the_labels_that_they_are_asked_for(cls):
 
 
 @pytest.mark.parametrize(
-    ("labels", "told"),
+    ("labels", "message"),
     [
         ([0, 1], r"labels are 3 whole numbers, or one for all; got torch.int64 \(2,\)"),
         ([0.0, 1.0, 2.0], "got torch.float32"),
@@ -73,8 +73,8 @@ def test_samples_are_of_the_labels_that_they_are_asked_for(cls):
         (-1, r"labels are in 0 .. 2, got -1 .. -1"),
     ],
 )
-def test_labels_that_cannot_be_are_named(labels, told):
-    with pytest.raises(ValueError, match=told):
+def test_labels_that_cannot_be_are_named(labels, message):
+    with pytest.raises(ValueError, match=message):
         build(zoo.ACGAN).sample(3, labels=labels)
     with pytest.raises(ValueError, match="this model has no labels"):
         build(zoo.GAN).sample(3, labels=labels)
@@ -133,8 +133,8 @@ def test_predict_takes_labels_with_numbers_and_from_the_model_s_options(tmp_path
     model.sampling = {"labels": 1}
     (ones,) = trainer(tmp_path).predict(model, DataLoader(numbers, batch_size=5))
     torch.testing.assert_close(ones, model.eval().numbered(numbers, torch.ones(5, dtype=torch.int64)))
-    for wrong, told in ([7], r"labels are in 0 .. 2"), ([], "one or more whole numbers"), (9, r"labels are in 0 .. 2"):
-        with pytest.raises(ValueError, match=told):
+    for wrong, text in ([7], r"labels are in 0 .. 2"), ([], "one or more whole numbers"), (9, r"labels are in 0 .. 2"):
+        with pytest.raises(ValueError, match=text):
             build(zoo.ACGAN, sampling={"labels": wrong})
 
 
@@ -143,10 +143,10 @@ def test_labels_beyond_the_model_s_classes_are_one_clear_line(cls, tmp_path):
     model = build(cls)
     images = torch.rand(10, *model.image_shape) - 0.5
     data = DataLoader(TensorDataset(images, torch.arange(10) % 5), batch_size=10)
-    told = r"labels must be in 0 .. 2 for a model with num_classes=3, the first batch has 0 .. 4"
-    with pytest.raises(BatchError, match=told):
+    message = r"labels must be in 0 .. 2 for a model with num_classes=3, the first batch has 0 .. 4"
+    with pytest.raises(BatchError, match=message):
         fit(tmp_path, model, data=data)
-    with pytest.raises(BatchError, match=told):
+    with pytest.raises(BatchError, match=message):
         trainer(tmp_path, limit_val_batches=1).validate(model, data, verbose=False)
 
 

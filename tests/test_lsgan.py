@@ -40,13 +40,13 @@ def test_both_optimizers_have_the_authors_constants():
 
 
 @pytest.mark.parametrize(
-    ("targets", "told"),
+    ("targets", "message"),
     [
         ({"a": 1.0}, "a and b must differ, else the critic is not asked to tell anything apart: 1.0, 1.0"),
         ({"c": float("nan")}, "a, b and c must be finite, got 0.0, 1.0, nan"),
         ({"b": float("inf")}, "a, b and c must be finite, got 0.0, inf, 1.0"),
     ],
 )
-def test_targets_that_cannot_be_are_named(targets, told):
-    with pytest.raises(ValueError, match=told):
+def test_targets_that_cannot_be_are_named(targets, message):
+    with pytest.raises(ValueError, match=message):
         build(zoo.LSGAN, **targets)

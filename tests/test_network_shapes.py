@@ -78,7 +78,7 @@ def test_unknown_options_name_the_known_ones():
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: critic("matlab_conv", FLOWER, norm="batch"), "MatlabConvCritic: norm must be one of"),
         (lambda: critic("matlab_conv", FLOWER, output="tanh"), "output must be one of"),
@@ -88,8 +88,8 @@ def test_unknown_options_name_the_known_ones():
         (lambda: critic("mlp", DIGIT, hidden=5), "MLPCritic cannot be built with"),
     ],
 )
-def test_an_option_s_wrong_value_is_named(make, told):
-    with pytest.raises(ValueError, match=told):
+def test_an_option_s_wrong_value_is_named(make, message):
+    with pytest.raises(ValueError, match=message):
         make()
 
 

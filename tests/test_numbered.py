@@ -73,13 +73,13 @@ def test_few_samples_come_from_all_experts():
 @pytest.mark.parametrize("network", ["toy_moe", "toy_ensemble"])
 def test_experts_are_not_cut_off_by_portions_nor_without_a_word_by_batches(network, tmp_path, monkeypatch):
     toy = {"network": network, "image_shape": (2, 1, 1), "latent_dim": 2}
-    told = []
-    monkeypatch.setattr("zoo.engine.inputs.log.warning", lambda text, *values: told.append(text % values))
+    messages = []
+    monkeypatch.setattr("zoo.engine.inputs.log.warning", lambda text, *values: messages.append(text % values))
     images = torch.rand(100, 2, 1, 1) * 2 - 1
     for size in (50, 20):
         trainer(tmp_path, steps=2).fit(zoo.GAN(**toy), DataLoader(TensorDataset(images), batch_size=size))
-    assert len(told) == 1
-    assert "of 20 images at a time, not all experts learn alike" in told[0]
+    assert len(messages) == 1
+    assert "of 20 images at a time, not all experts learn alike" in messages[0]
 
 
 # -- what a trainer asks for --
@@ -142,7 +142,7 @@ BYTES = torch.randint(0, 256, (8, *SHAPE), dtype=torch.uint8)
 
 
 @pytest.mark.parametrize(
-    ("images", "told"),
+    ("images", "message"),
     [
         (BYTES, r"of dtype torch.uint8: give images / 127.5 - 1"),
         (BYTES.float(), r"the first batch goes from \S+ to 2\d\d"),
@@ -155,11 +155,11 @@ BYTES = torch.randint(0, 256, (8, *SHAPE), dtype=torch.uint8)
     ids=["uint8", "0 to 255", "0 to 1", "float64", "nan", "inf", "shape"],
 )
 @pytest.mark.parametrize("stage", ["fit", "fit after a look", "validate", "test"])
-def test_images_of_another_kind_are_one_clear_line(images, told, stage, tmp_path):
+def test_images_of_another_kind_are_one_clear_line(images, message, stage, tmp_path):
     model, data = build(zoo.GAN), DataLoader(TensorDataset(images), batch_size=4)
     player = trainer(tmp_path, steps=1, num_sanity_val_steps=int(stage == "fit after a look"), limit_val_batches=1)
     loaders = (data, data) if stage == "fit after a look" else (data,)
-    with pytest.raises(BatchError, match=told) as error:
+    with pytest.raises(BatchError, match=message) as error:
         getattr(player, stage.split()[0])(model, *loaders)
     assert "\n" not in str(error.value)
 

@@ -85,7 +85,7 @@ def test_a_separate_update_counts_once_where_the_schedule_chooses(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("cls", "options", "told"),
+    ("cls", "options", "message"),
     [
         (zoo.WGANGP, {"critic_update": "separate"}, "WGANGP has its own"),
         (zoo.GAN, {"critic_update": "twice"}, "critic_update must be one of joint, separate; got 'twice'"),
@@ -93,8 +93,8 @@ def test_a_separate_update_counts_once_where_the_schedule_chooses(tmp_path):
         (zoo.GAN, {"reuse_critic_noise": True, "schedule": "deligan_toy"}, "deligan_toy draws its own latents"),
     ],
 )
-def test_an_option_where_it_cannot_be_is_named(cls, options, told):
-    with pytest.raises(ValueError, match=told):
+def test_an_option_where_it_cannot_be_is_named(cls, options, message):
+    with pytest.raises(ValueError, match=message):
         cls(**MLP, **options)
 
 

@@ -17,7 +17,7 @@ ON_REAL, ON_FAKE = torch.tensor([2.0, -1.0, 0.5]), torch.tensor([1.0, 0.0, -3.0]
 REAL, FAKE = Batch(torch.zeros(3, 1, 1, 1)), Batch(torch.ones(3, 1, 1, 1))
 
 
-def told(cls, method, **options):
+def loss_of(cls, method, **options):
     """The loss of a model whose critic gives ON_REAL and ON_FAKE."""
     outputs = {0.0: ON_REAL, 1.0: ON_FAKE}
     model = SimpleNamespace(
@@ -46,8 +46,8 @@ def told(cls, method, **options):
     ],
 )
 def test_losses_by_hand(cls, options, critic, generator):
-    assert told(cls, "critic_loss", **options) == pytest.approx(critic)
-    assert told(cls, "generator_loss", **options) == pytest.approx(generator)
+    assert loss_of(cls, "critic_loss", **options) == pytest.approx(critic)
+    assert loss_of(cls, "generator_loss", **options) == pytest.approx(generator)
 
 
 def random_batches(model, n=5):

@@ -96,16 +96,16 @@ def test_any_model_trains_through_any_augmentation(cls, name, tmp_path):
 def test_p_rises_with_the_mean_sign_summed_over_processes():
     ada = AUGMENTATIONS["ada"](every=1, images=100, target=0.6)
     ada.observe(torch.tensor([1.0, 2.0, -3.0, 4.0]))
-    told = ada.adapt(lambda value: 3 * value)  # three processes alike
+    logged = ada.adapt(lambda value: 3 * value)  # three processes alike
     assert float(ada.p) == 0.0, "a mean sign of 0.5 is below the target"
-    assert float(told["augment_r"]) == 0.5
+    assert float(logged["augment_r"]) == 0.5
     ada.observe(torch.tensor([1.0, 2.0, 3.0, 4.0]))
-    told = ada.adapt(lambda value: 3 * value)
-    assert float(told["augment_p"]) == pytest.approx(12 / 100)
+    logged = ada.adapt(lambda value: 3 * value)
+    assert float(logged["augment_p"]) == pytest.approx(12 / 100)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"augmentation": {"name": "mirror"}}, "augmentation must be a dictionary with a name of ada, diffaugment"),
         ({"augmentation": {"name": "ada", "speed": 2}}, "ADA has no option 'speed'"),
@@ -114,8 +114,8 @@ def test_p_rises_with_the_mean_sign_summed_over_processes():
         ({"sampling": {"psi": 0.5}}, "sampling has no option 'psi'; it takes: labels, standing_statistics, truncation"),
     ],
 )
-def test_an_option_that_cannot_be_is_one_clear_line(options, told):
-    with pytest.raises(ValueError, match=told) as error:
+def test_an_option_that_cannot_be_is_one_clear_line(options, message):
+    with pytest.raises(ValueError, match=message) as error:
         build(zoo.GAN, **options)
     assert "\n" not in str(error.value)
 

@@ -1,4 +1,4 @@
-"""Float32 stays float32, and an imitated bfloat16 is told."""
+"""Float32 stays float32, and an imitated bfloat16 is warned of."""
 
 import pytest
 import torch
@@ -54,9 +54,9 @@ def test_the_global_random_state_is_left_alone():
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="needs oneDNN")
-@pytest.mark.parametrize(("cpu_has_it", "told"), [(False, True), (True, False)])
-def test_an_imitated_bfloat16_is_told(cpu_has_it, told, run, caplog, monkeypatch):
+@pytest.mark.parametrize(("cpu_has_it", "is_warned"), [(False, True), (True, False)])
+def test_an_imitated_bfloat16_is_warned_of(cpu_has_it, is_warned, run, caplog, monkeypatch):
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: cpu_has_it, raising=False)
     assert not precision.is_imitated("32-true")
     run("fit", "--trainer.precision=bf16-mixed", "--trainer.max_steps=2")
-    assert ("this CPU only imitates bfloat16" in caplog.text) == told
+    assert ("this CPU only imitates bfloat16" in caplog.text) == is_warned

@@ -148,7 +148,7 @@ def test_a_lazy_penalty_corrects_the_critic_s_optimizer_alone():
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"gamma": -1.0}, "gamma must be at least 0, penalty_every at least 1: got -1.0 and 1"),
         ({"gamma": float("nan")}, "got nan and 1"),
@@ -156,6 +156,6 @@ def test_a_lazy_penalty_corrects_the_critic_s_optimizer_alone():
         ({"network": "infogan", "image_shape": (1, 8, 8)}, "R1 and R2 need a critic that judges each sample by itself"),
     ],
 )
-def test_options_that_cannot_be_are_named(options, told):
-    with pytest.raises(ValueError, match=told):
+def test_options_that_cannot_be_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
         build(zoo.R3GAN, **options)

@@ -42,8 +42,8 @@ def test_python_runs(tmp_path, monkeypatch):
     shown = {}
     few = "max_steps=2, accelerator='cpu', devices=1, log_every_n_steps=1, enable_progress_bar=False"
     exec(code.replace("max_steps=1000", few).replace("interval=1000", "interval=2"), shown)
-    told = "images = model.sample(64)  # [{}, {}, {}, {}] in [-1, 1]".format(*shown["images"].shape)
-    assert told in code
+    line = "images = model.sample(64)  # [{}, {}, {}, {}] in [-1, 1]".format(*shown["images"].shape)
+    assert line in code
     model = shown["WGANGP"].load_from_checkpoint(tmp_path / "digits.ckpt")
     assert model.trained_steps == 2
     assert model.sample(64).shape == (64, *shown["data"].image_shape)
@@ -87,11 +87,11 @@ def test_the_scores_are_those_of_the_runs():
     for row in rows:
         of_real = row[0].startswith("*real")
         name = real[row[0].strip("*").split()[1]] if of_real else re.match(r"\[(\w+)\]", row[0]).group(1)
-        told = json.loads((ROOT / "docs" / "scores" / f"{name}.json").read_text())
+        result = json.loads((ROOT / "docs" / "scores" / f"{name}.json").read_text())
         for key, value in zip(keys, row[4:9], strict=True):
-            score = told["scores"][key]["real" if of_real else "generated"]
+            score = result["scores"][key]["real" if of_real else "generated"]
             digits = len(value.partition(".")[2])
             assert float(value) == pytest.approx(score, abs=0.5001 * 10**-digits), (name, key)
-        assert of_real or row[2].replace(",", "") == str(told["step"])
+        assert of_real or row[2].replace(",", "") == str(result["step"])
     headings = sum(row[0].startswith("*real") for row in rows)
     assert len(rows) == headings + len(list((ROOT / "docs" / "scores").glob("*.json")))

@@ -45,12 +45,12 @@ def test_auto_says_which_it_left_out(run, monkeypatch):
     run("fit", "--trainer.max_steps=2")
     broken = run("fit", "--trainer.max_steps=2") / "checkpoints" / "last.ckpt"
     broken.write_bytes(b"")
-    told = []
-    monkeypatch.setattr("commands.run_order.log.warning", lambda text, *values: told.append(text % values))
+    messages = []
+    monkeypatch.setattr("commands.run_order.log.warning", lambda text, *values: messages.append(text % values))
     run("fit", "--ckpt_path=auto")
-    assert len(told) == 1
-    assert f"{broken.parents[1].name}/checkpoints/last.ckpt" in told[0]
-    assert "(empty)" in told[0]
+    assert len(messages) == 1
+    assert f"{broken.parents[1].name}/checkpoints/last.ckpt" in messages[0]
+    assert "(empty)" in messages[0]
 
 
 def test_auto_does_not_begin_anew_where_all_are_broken(run, capsys):

@@ -112,5 +112,5 @@ def test_where_few_are_trained_on_the_real_column_is_of_unused_images(tmp_path):
     data, scores = small_mnist(tmp_path / "data", per_class=2, batch_size=4), Scores()
     model = small(image_shape=(1, 28, 28))
     trainer(tmp_path, scores, limit_test_batches=None).test(model, data, verbose=False)
-    told = json.loads((tmp_path / "scores.json").read_text())["scores"]
-    assert all(told[name]["real"] is not None for name in KEYS if "std" not in name)
+    scores = json.loads((tmp_path / "scores.json").read_text())["scores"]
+    assert all(scores[name]["real"] is not None for name in KEYS if "std" not in name)

@@ -67,7 +67,7 @@ def one_line(make):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "causes"),
     [
         ({"critic_steps": 0}, ["critic_steps", "at least 1", "0"]),
         ({"latent_dim": 0}, ["latent_dim", "at least 1", "0"]),
@@ -84,9 +84,9 @@ def one_line(make):
     ],
 )
 @every_model
-def test_an_argument_that_cannot_be_is_named(cls, arguments, told):
+def test_an_argument_that_cannot_be_is_named(cls, arguments, causes):
     message = one_line(lambda: build(cls, **arguments))
-    assert all(text in message for text in told), message
+    assert all(text in message for text in causes), message
 
 
 @pytest.mark.parametrize(

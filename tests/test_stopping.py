@@ -41,7 +41,7 @@ class AskToStop(Callback):
 
 
 @pytest.mark.parametrize(
-    ("callbacks", "options", "told"),
+    ("callbacks", "options", "message"),
     [
         ([], {"steps": 2}, "ended at step 2: max_steps 2 reached"),
         ([], {"steps": -1, "max_epochs": 1}, "ended at step 5: max_epochs 1 reached"),
@@ -55,12 +55,12 @@ class AskToStop(Callback):
     ],
     ids=["steps", "epochs", "time", "callback", "early stopping"],
 )
-def test_every_end_says_which_step_and_why(callbacks, options, told, tmp_path, monkeypatch):
+def test_every_end_says_which_step_and_why(callbacks, options, message, tmp_path, monkeypatch):
     lines = []
     monkeypatch.setattr("commands.ending.log.info", lambda text, *values: lines.append(text % values))
     trainer(tmp_path, Ending(), *callbacks, **options).fit(small(), fifty())
     assert len(lines) == 1
-    assert told in lines[0]
+    assert message in lines[0]
 
 
 def test_the_end_is_in_the_log_of_the_run(run):
@@ -71,11 +71,11 @@ def test_the_end_is_in_the_log_of_the_run(run):
 
 
 def test_the_first_request_is_a_flag_and_the_second_an_exception():
-    told = []
+    forwarded = []
     interrupts = Interrupts()
-    interrupts.running, interrupts.forward = True, told.append
+    interrupts.running, interrupts.forward = True, forwarded.append
     interrupts.handle(signal.SIGINT, None)
-    assert interrupts.received == told == [signal.SIGINT]
+    assert interrupts.received == forwarded == [signal.SIGINT]
     assert interrupts.status == 130
     interrupts.handle(signal.SIGTERM, None)  # a scheduler that asks again is patient
     with pytest.raises(KeyboardInterrupt):

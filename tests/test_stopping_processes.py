@@ -131,9 +131,10 @@ def test_a_second_ctrl_c_stops_at_once_even_where_a_rank_hangs(tmp_path):
 @pytest.mark.slow
 @pytest.mark.ddp
 @pytest.mark.parametrize(
-    ("signum", "told"), [(signal.SIGKILL, "was killed by SIGKILL"), (signal.SIGSTOP, "no sign of life for 10 seconds")]
+    ("signum", "message"),
+    [(signal.SIGKILL, "was killed by SIGKILL"), (signal.SIGSTOP, "no sign of life for 10 seconds")],
 )
-def test_a_rank_that_is_gone_ends_the_others_with_one_line(signum, told, tmp_path):
+def test_a_rank_that_is_gone_ends_the_others_with_one_line(signum, message, tmp_path):
     run = start(tmp_path, GANZOO_RANK_TIMEOUT="10")
     wait_for_steps(run, tmp_path)
     (rank,) = children(run)
@@ -142,7 +143,7 @@ def test_a_rank_that_is_gone_ends_the_others_with_one_line(signum, told, tmp_pat
     assert status == 1
     assert len(re.findall("ganzoo: error", log)) == 1
     assert f"rank 1, process {rank}" in log
-    assert told in log
+    assert message in log
 
 
 @pytest.mark.slow

@@ -30,12 +30,12 @@ def trained(template, tmp_path, tiny, monkeypatch):
     return Path(shutil.copy(template, tmp_path / "trained.ckpt"))
 
 
-@pytest.mark.parametrize(("change", "told"), SPOILT.values(), ids=SPOILT)
-def test_a_spoilt_checkpoint_is_refused_in_one_line(change, told, trained, capsys):
+@pytest.mark.parametrize(("change", "causes"), SPOILT.values(), ids=SPOILT)
+def test_a_spoilt_checkpoint_is_refused_in_one_line(change, causes, trained, capsys):
     spoilt = spoil(trained, change)
     status, line = error(capsys, "fit", "--config=tiny.yaml", f"--ckpt_path={spoilt}")
     assert status == 2
-    assert all(text in line for text in told), line
+    assert all(text in line for text in causes), line
     assert not list(Path("runs").glob("*/*/checkpoints/*.ckpt")), "nothing was trained"
 
 

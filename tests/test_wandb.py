@@ -38,14 +38,14 @@ def test_a_test_leaves_a_table_with_its_scores_real_data_s_and_the_sample_grid(r
     run("test", "--loggers=[wandb]", "--ckpt_path=last")
     log = log_of(folder / "test")
     (row,) = (row for row in history(log) if any(key.startswith("test/table") for key in row))
-    told = json.loads((folder / "scores.json").read_text())
-    assert row["trainer/global_step"] == told["step"] == 4
+    result = json.loads((folder / "scores.json").read_text())
+    assert row["trainer/global_step"] == result["step"] == 4
     (file,) = (log.parent / "files" / "media" / "table" / "test").glob("table_*.table.json")
     table = json.loads(file.read_text())
     (cells,) = table["data"]
     cells = dict(zip(table["columns"], cells, strict=True))
-    assert (cells["samples"], cells["scorer"], cells["checkpoint"]) == (8, "digits", told["checkpoint"])
-    for name, score in told["scores"].items():
+    assert (cells["samples"], cells["scorer"], cells["checkpoint"]) == (8, "digits", result["checkpoint"])
+    for name, score in result["scores"].items():
         for column, value in ((name, score["generated"]), (f"{name} (real)", score["real"])):
             assert cells[column] == pytest.approx(value) or value is None
     (artifact,) = (record.artifact for record in records(log) if record.WhichOneof("record_type") == "artifact")

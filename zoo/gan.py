@@ -106,7 +106,7 @@ class GAN(AdversarialModule):
         self.num_classes = num_classes if self.is_conditional else None
         self.save_hyperparameters(plain(dict(self.hparams)) | {"num_classes": self.num_classes})
         if self.is_conditional and not self.num_classes:
-            raise ValueError(f"{type(self).__name__} is told the class of each image, and the data has none")
+            raise ValueError(f"{type(self).__name__} takes the class of each image, and the data has none")
         self.image_shape, self.network, self.latent_dim = tuple(image_shape), network, latent_dim
         self.generator_options, self.critic_options = generator_options or {}, critic_options or {}
         self.prior_name, self.prior_options = prior, prior_options or {}

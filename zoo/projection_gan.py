@@ -50,7 +50,7 @@ class ProjectionGAN(GAN):
         )
 
     def build_critic(self) -> nn.Module:
-        """Build a critic that is told the labels."""
+        """Build a critic that takes labels."""
         options = self.conditions() | self.critic_options
         return build(NETWORKS[self.network].critic, self.image_shape, options=options)
 

@@ -125,7 +125,7 @@ def critic_surface(model: Any, samples: Tensor, data: Tensor) -> Tensor | None:
     """Compute the critic's value at the middle of every cell, float [CELLS, CELLS], rows from the top down.
 
     Less the mean of what data and samples get on average: losses differ in scale and some critics have no zero, but
-    above 0 is always nearer to data. None for a critic that sees its batch as a whole, or is told labels:
+    above 0 is always nearer to data. None for a critic that sees its batch as a whole, or takes labels:
     it has no opinion of one place.
     """
     if model.critic_mixes_samples or model.critic_takes_labels:

@@ -63,7 +63,7 @@ class Guard(Callback):
                 raise ValueError(f"{name} must be at least {least}, got {count}")
         self.stop, self.min_classes, self.min_recall, self.min_variety = stop, min_classes, min_recall, min_variety
         self.patience, self.grace = patience, grace
-        self.told: set[str] = set()
+        self.reported: set[str] = set()
         self.suspected: set[str] = set()  # by the last validation that could tell
         self.critic, self.still, self.moved_step = torch.empty(0), 0, 0
         self.variety = Variety()
@@ -78,7 +78,7 @@ class Guard(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget an earlier run, unless this one resumes it."""
-        self.told, self.critic, self.still, self.moved_step = set(), torch.empty(0), 0, trainer.global_step
+        self.reported, self.critic, self.still, self.moved_step = set(), torch.empty(0), 0, trainer.global_step
         if trainer.ckpt_path is None:
             self.suspected = set()
 
@@ -140,38 +140,38 @@ class Guard(Callback):
             return
         assert isinstance(pl_module, AdversarialModule)
         self.watch_weights(trainer, pl_module)
-        told = self.symptoms(trainer)
-        sick = {kind for kind, symptom in told.items() if symptom}
+        symptoms = self.symptoms(trainer)
+        sick = {kind for kind, symptom in symptoms.items() if symptom}
         if trainer.global_step < self.grace:
             sick &= {"constant"}
         for kind in sorted(sick & self.suspected):
-            self.report(trainer, kind, told[kind], "best")
-        self.suspected = sick | (self.suspected - told.keys())
+            self.report(trainer, kind, symptoms[kind], "best")
+        self.suspected = sick | (self.suspected - symptoms.keys())
 
     def symptoms(self, trainer: Trainer) -> dict[str, str]:
         """Return what this validation shows, by kind: "" where all is well; no kind of which it cannot tell."""
         constant = self.variety.is_constant(trainer)
-        told = {"constant": "the critic gives all images the same output" if constant else ""}
+        symptoms = {"constant": "the critic gives all images the same output" if constant else ""}
         share = self.variety.share(trainer)
-        sick = f"the generator has collapsed: samples vary {share:.3f} times as much as real images"
-        told["variety"] = sick if share < self.min_variety else ""
+        symptom = f"the generator has collapsed: samples vary {share:.3f} times as much as real images"
+        symptoms["variety"] = symptom if share < self.min_variety else ""
         recall = float(trainer.callback_metrics.get("val/recall", math.nan))
         if not math.isnan(recall):
-            sick = f"the generator has collapsed: recall is {recall:.3f}"
-            told["recall"] = sick if recall < self.min_recall else ""
+            symptom = f"the generator has collapsed: recall is {recall:.3f}"
+            symptoms["recall"] = symptom if recall < self.min_recall else ""
         classes = float(trainer.callback_metrics.get("val/classes_used", math.nan))
         of = max((scores.real_classes for scores in callbacks_of_type(trainer, Scores)), default=0)
         if not math.isnan(classes):
-            sick = f"the generator has collapsed: samples of {classes:.0f} classes only, real images of {of}"
-            told["classes"] = sick if classes < self.min_classes * of else ""
-        return told
+            symptom = f"the generator has collapsed: samples of {classes:.0f} classes only, real images of {of}"
+            symptoms["classes"] = symptom if classes < self.min_classes * of else ""
+        return symptoms
 
-    def report(self, trainer: Trainer, kind: str, told: str, checkpoint: str = "last") -> None:
+    def report(self, trainer: Trainer, kind: str, symptom: str, checkpoint: str = "last") -> None:
         """Raise GuardError, which names the `best` checkpoint or the `last`, or warn, once for each kind."""
-        if kind in self.told:
+        if kind in self.reported:
             return
-        self.told.add(kind)
-        message = f"step {trainer.global_step}: {told}"
+        self.reported.add(kind)
+        message = f"step {trainer.global_step}: {symptom}"
         if not self.stop:
             log.warning("Guard: %s (--guard.stop true would have ended the run)", message)
             return

@@ -129,7 +129,7 @@ def main(words: list[str]) -> int:
     if (data := ROOT.parent / "shared" / "data").is_dir():  # reference values that are not in the tree
         os.environ.setdefault("GANZOO_DATA", str(data))
     chosen = list(mutants(words))
-    if wrong := [told for told in map(stale, chosen) if told]:
+    if wrong := [message for message in map(stale, chosen) if message]:
         print("the list of changes does not fit the code:", *wrong, sep="\n  ", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(WORKERS) as pool:

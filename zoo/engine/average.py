@@ -63,7 +63,7 @@ class MovingAverage(nn.Module, Generic[M]):
 
 
 class HalfLifeAverage(MovingAverage[M]):
-    """A moving average whose memory is told in images, so that it is the same at any batch size (arXiv:1812.04948).
+    """A moving average whose memory is counted in images, so that it is the same at any batch size (arXiv:1812.04948).
 
     An image's weight halves after `half_life` images; at first after `ramp_up` times the images seen so far.
 

@@ -72,7 +72,7 @@ def labels_of(batch: Any, model: "AdversarialModule") -> Tensor:
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.shape != images_of(batch).shape[:1]:
         found = "none" if labels is None else described(labels)
         raise BatchError(
-            f"a {type(model).__name__} is told what each image is: a batch must be (images, labels), labels int64 [N] "
+            f"a {type(model).__name__} takes labels: a batch must be (images, labels), labels int64 [N] "
             f"in 0 .. {(classes or 1) - 1}; got {found}"
         )
     return labels.to(model.device)

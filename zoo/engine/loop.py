@@ -161,7 +161,7 @@ def set_learning_rates(model: "AdversarialModule", share: float) -> None:
 def descend(model: "AdversarialModule", player: int, terms: Iterator[Tensor], counted: bool) -> Tensor:
     """Make one update of CRITIC or GENERATOR by the mean of `accumulate` terms, each computed when its turn comes.
 
-    Returns that mean; global_step counts the update only if told to.
+    Returns that mean; global_step counts the update only if `counted`.
     """
     optimizer, losses = optimizer_of(model, player), []
     optimizer.zero_grad()

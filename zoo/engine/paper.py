@@ -17,7 +17,7 @@ class Paper(ABC):
     Shapes: images [N, C, H, W] in [-1, 1]; labels [N]; losses are scalars.
     """
 
-    #: Whether labels are classes of the data, which the players are told.
+    #: Whether labels are classes of the data, which the players take.
     is_conditional: ClassVar[bool] = False
     #: Whether the critic's loss has a gradient of the critic in it, through which it is differentiated again.
     needs_second_order: ClassVar[bool] = False

@@ -23,7 +23,7 @@ class Players(ABC):
         augment: of what the critic sees in training; None without.
         observations: whose `player` says whose loss is being computed.
         critic_mixes_samples: whether a sample's output depends on its batch.
-        critic_takes_labels: whether the critic is told labels.
+        critic_takes_labels: whether the critic takes labels.
         generator_takes_labels: whether the generator is.
     """
 

@@ -63,8 +63,8 @@ def load_inception(sha256: str = SHA256) -> Inception:
         checked.seek(0)
         network = extractor.FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], checked)
     except Exception as error:  # torch raises half a dozen kinds, with pages of advice
-        told = type(error).__name__
-        raise ScorerError(f"{path}: not this network's weights, read with weights_only=True: {told}") from error
+        message = type(error).__name__
+        raise ScorerError(f"{path}: not this network's weights, read with weights_only=True: {message}") from error
     return Inception("inception", network, (3, 299, 299), 2048, 1008)
 
 
@@ -109,7 +109,7 @@ def download(url: str, path: Path, sha256: str) -> None:
             raise OSError(f"sha256 is {digest.hexdigest()}, not {sha256}")
         partial.replace(path)
     except (OSError, HTTPException) as error:
-        told = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ScorerError(f"{path}: cannot be downloaded ({told}); {advice()}") from error
+        message = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ScorerError(f"{path}: cannot be downloaded ({message}); {advice()}") from error
     finally:
         partial.unlink(missing_ok=True)

@@ -31,8 +31,8 @@ def read_file(path: Path) -> dict[str, Any]:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             size, members = os.fstat(file.fileno()).st_size, archive.infolist()
     except (OSError, zipfile.BadZipFile, ValueError) as error:
-        told = "empty" if path.is_file() and not path.stat().st_size else getattr(error, "strerror", None)
-        raise CheckpointError(f"{path} is no checkpoint of this zoo ({told or type(error).__name__})") from error
+        reason = "empty" if path.is_file() and not path.stat().st_size else getattr(error, "strerror", None)
+        raise CheckpointError(f"{path} is no checkpoint of this zoo ({reason or type(error).__name__})") from error
     if any(each.compress_type != zipfile.ZIP_STORED or each.file_size != each.compress_size for each in members):
         raise CheckpointError(f"{path} is no checkpoint of this zoo: what it holds is packed")
     records = sum(member.file_size for member in members if not is_storage(member.filename))
