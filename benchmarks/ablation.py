@@ -23,7 +23,7 @@ from torch import Tensor
 from benchmarks.data import bytes_to_steps, parts, tutorial_loader
 from benchmarks.loops import Bare, doubled_before, full, plain_optimizers, torchs_relu
 from zoo import GAN, WGANGP
-from zoo.engine.precision import allow_onednn_float32, settings_kept
+from zoo.engine.precision import allow_onednn_float32, restore_matmul_precision
 from zoo.networks.layers import DoubledConv2d, LeakyReLU
 
 # recipe -> the steps of a turn
@@ -69,11 +69,11 @@ class GeneratorGraph(Without):
 
 
 class TwoPasses(Without):
-    """Real and fake are judged apart."""
+    """Real and fake go through the critic one after the other."""
 
     technique = "real and fake in one pass"
 
-    def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    def critic_outputs(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the critic's outputs on both, one after the other."""
         return full(self.critic(real)), full(self.critic(fake))
 
@@ -180,7 +180,7 @@ def main() -> None:
     if given.rounds < 5:
         parser.error("--rounds must be at least 5: the median of fewer says little")
     torch.set_num_threads(1)
-    with settings_kept():
+    with restore_matmul_precision():
         allow_onednn_float32()  # as the product does
         for recipe in given.recipe:
             for gain in gains(recipe, given.rounds):

@@ -124,8 +124,8 @@ class Bare:
         for images in self.steps:
             batches = images.chunk(self.model.critic_steps)
             for real in batches:
-                self.move_critic(real)
-            self.move_generator(len(batches[-1]))
+                self.update_critic(real)
+            self.update_generator(len(batches[-1]))
             yield
 
     def latents(self, n: int) -> Tensor:
@@ -137,12 +137,12 @@ class Bare:
         with torch.no_grad():
             return full(self.generator(self.latents(n)))
 
-    def judge(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    def critic_outputs(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the critic's outputs on both, [N] each, in one pass."""
         on_real, on_fake = full(self.critic(torch.cat([real, fake]))).split(len(real))
         return on_real, on_fake
 
-    def move_critic(self, real: Tensor) -> None:
+    def update_critic(self, real: Tensor) -> None:
         """Take one step of the critic."""
         loss = self.critic_loss(real)
         self.critic_optimizer.zero_grad()
@@ -157,7 +157,7 @@ class Bare:
         """Compute the loss of the model's class."""
         with self.autocast:
             fake = self.fake(len(real))
-            on_real, on_fake = self.judge(real, fake)
+            on_real, on_fake = self.critic_outputs(real, fake)
         if not isinstance(self.model, WGAN | WGANGP):
             return (F.softplus(-on_real).mean() + F.softplus(on_fake).mean()) / 2
         loss = on_fake.mean() - on_real.mean()
@@ -168,7 +168,7 @@ class Bare:
             loss = loss + self.model.gp_weight * (norms - 1).square().mean()
         return loss
 
-    def move_generator(self, n: int) -> None:
+    def update_generator(self, n: int) -> None:
         """Take one step of the generator."""
         self.critic.requires_grad_(False)
         with self.autocast:

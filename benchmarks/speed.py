@@ -29,7 +29,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from benchmarks.data import bytes_to_steps, tutorial_loader
 from benchmarks.loops import Bare, textbook
 from cli import main as ganzoo
-from zoo.engine.precision import settings_kept
+from zoo.engine.precision import restore_matmul_precision
 
 # recipe, and the steps of a turn
 FAMILIES = {
@@ -86,7 +86,7 @@ class Turns(Callback):
             return
         self.seconds["product"].append(self.now() - self.begin)
         for name in sorted(self.rivals, reverse=len(self.seconds["product"]) % 2 == 0):
-            with settings_kept():
+            with restore_matmul_precision():
                 if name == "textbook":
                     torch.set_float32_matmul_precision("highest")  # torch's default
                 begin = self.now()

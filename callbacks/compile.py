@@ -13,7 +13,7 @@ class Compile(Callback):
     """Trains through torch.compile: the same run up to rounding, in fewer and larger kernels.
 
     On a GPU the graphs are CUDA graphs: for small networks there, whose kernels take longer to launch than to run.
-    On a CPU it hardly pays (docs/speed.md). The first round takes a minute or so, and needs a C++ compiler.
+    On a CPU it hardly pays (docs/speed.md). The first step takes a minute or so, and needs a C++ compiler.
 
     Args:
         losses: whether the losses are compiled, with their gradients and the generator's images.

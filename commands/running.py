@@ -20,7 +20,7 @@ from datamodules import DataError, ImageDataModule
 from zoo import GAN
 from zoo.engine.compiled import CompileError, plain_errors
 from zoo.engine.errors import BatchError, CheckpointError, NothingKeptError
-from zoo.engine.precision import settings_kept
+from zoo.engine.precision import restore_matmul_precision
 from zoo.scores.scorer import ScorerError
 
 ABOUT = "GANs, by recipe. `ganzoo list` shows the recipes; `--debug` shows where in the code an error was found."
@@ -28,7 +28,7 @@ ABOUT = "GANs, by recipe. `ganzoo list` shows the recipes; `--debug` shows where
 
 def run(argv: list[str], debug: bool) -> None:
     """Run one command: fit, validate, test, predict or scorer, and what follows it."""
-    with quiet_logs(), settings_kept(), endings(debug), statuses():
+    with quiet_logs(), restore_matmul_precision(), endings(debug), statuses():
         (scorers.main if argv[0] == "scorer" else train_or_use)(argv)
 
 

@@ -1,4 +1,4 @@
-"""A batch in portions is the batch, for every model, where no layer sees it as a whole."""
+"""A batch in microbatches is the batch, for every model, where no layer sees it as a whole."""
 
 import copy
 import warnings
@@ -49,36 +49,36 @@ def arguments(cls):
     "cls", [cls for cls in MODELS if not mixes_samples(cls(**arguments(cls)))], ids=lambda cls: cls.__name__
 )
 @pytest.mark.parametrize("options", [{"critic_steps": 2}, THRESHOLD], ids=["alternate", "threshold"])
-def test_a_batch_in_portions_is_the_batch(tmp_path, monkeypatch, cls, options):
+def test_a_batch_in_microbatches_is_the_batch(tmp_path, monkeypatch, cls, options):
     monkeypatch.setenv("PL_GLOBAL_SEED", "3")
     if "schedule" in options:
         options = options | {"critic_steps": 1}
     torch.manual_seed(0)
     whole = cls(**arguments(cls), **options).double()
     images = torch.rand(36 * whole.critic_steps, 1, 4, 4, dtype=torch.float64) * 2 - 1
-    portions = cls(**arguments(cls), **options, accumulate=4).double()
-    portions.load_state_dict(copy.deepcopy(whole.state_dict()))
+    microbatches = cls(**arguments(cls), **options, accumulate=4).double()
+    microbatches.load_state_dict(copy.deepcopy(whole.state_dict()))
     train(tmp_path, whole, images)
     sizes = []
-    portions.generator.register_forward_pre_hook(lambda generator, args: sizes.append(len(args[0])))
-    train(tmp_path, portions, images)
+    microbatches.generator.register_forward_pre_hook(lambda generator, args: sizes.append(len(args[0])))
+    train(tmp_path, microbatches, images)
     assert max(sizes) == (12 if "schedule" in options else 3)  # a schedule's look takes all
     for name, value in whole.state_dict().items():
-        assert torch.allclose(value, portions.state_dict()[name], rtol=0, atol=1e-9), name
-    assert whole.observed.keys() == portions.observed.keys()
+        assert torch.allclose(value, microbatches.state_dict()[name], rtol=0, atol=1e-9), name
+    assert whole.observed.keys() == microbatches.observed.keys()
     for name, value in whole.observed.items():
-        assert value.item() == pytest.approx(portions.observed[name].item(), abs=1e-9), name
+        assert value.item() == pytest.approx(microbatches.observed[name].item(), abs=1e-9), name
 
 
-def test_a_batch_that_has_no_equal_portions_is_refused(tmp_path):
+def test_a_batch_that_has_no_equal_microbatches_is_refused(tmp_path):
     with pytest.raises(ValueError, match="multiple of critic_steps=1 x accumulate=5"):
         train(
             tmp_path, zoo.GAN(**ARGUMENTS, accumulate=5).double(), torch.rand(36, 1, 4, 4, dtype=torch.float64) * 2 - 1
         )
 
 
-def test_the_penalty_s_portions_are_drawn_one_by_one(tmp_path):
-    """Batch norm makes portions differ from the batch, and trains none the less."""
+def test_the_penalty_s_microbatches_are_drawn_one_by_one(tmp_path):
+    """Batch norm makes microbatches differ from the batch, and trains none the less."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         model = zoo.WGANGP(**ARGUMENTS | {"generator_options": {"hidden": [8]}}, accumulate=3, critic_steps=1)

@@ -95,10 +95,10 @@ def graphs_built(loop):
 
 
 def passes(loop):
-    """How often the critic is asked to judge a batch."""
+    """How often the critic is called for a batch."""
     asked = []
     loop.critic.register_forward_hook(lambda *_: asked.append(1))
-    loop.judge(*torch.zeros(2, N, *loop.model.image_shape))
+    loop.critic_outputs(*torch.zeros(2, N, *loop.model.image_shape))
     return len(asked)
 
 

@@ -1,4 +1,4 @@
-"""The compiled round is the round, up to rounding; and who cannot have it is told."""
+"""The compiled step is the step, up to rounding; and models that cannot have it are refused."""
 
 import subprocess
 import sys
@@ -104,7 +104,7 @@ def test_inductor_s_kernels_differ_by_rounding_alone(cls):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("cls", MODELS, ids=lambda cls: cls.__name__)
 def test_cuda_graphs_differ_by_rounding_alone(cls, monkeypatch):
-    """Torch warms up in the first round, records in the second, and replays what it recorded from the third on."""
+    """Torch warms up in the first step, records in the second, and replays what it recorded from the third on."""
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)  # products of 10 bits, and each side's own
     # Small steps: batch norm over four samples makes a difference a hundred times as large within six of TINY's.
     gentle = {key: {"name": "sgd", "lr": 1e-3} for key in TINY}

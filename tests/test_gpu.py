@@ -1,4 +1,4 @@
-"""What only a GPU can show: a round never waits for it, and the command line trains there."""
+"""What only a GPU can show: a training step never waits for it, and the command line trains there."""
 
 import csv
 
@@ -22,7 +22,7 @@ def rows_of(folder):
 
 
 class NoWaiting(Callback):
-    """Lets torch raise an error wherever a round would wait for the device, after two rounds of warming up."""
+    """Lets torch raise an error wherever a step would wait for the device, after two steps of warming up."""
 
     def __init__(self):
         self.rounds = 0

@@ -67,7 +67,7 @@ def test_a_critic_that_stands_still_is_seen(tmp_path):
 def test_a_critic_that_its_schedule_lets_rest_is_not_one_that_stands_still(schedule, tmp_path, caplog):
     class Resting(zoo.GAN):
         def current_generator_loss(self, real, move):
-            """A loss at which the generator alone moves, but for the first round."""
+            """A loss at which the generator alone moves, but for the first step."""
             return 0.0 if self.global_step == 0 else 9.0
 
     model = Resting(image_shape=(1, 8, 8), **SMALL, schedule=schedule, critic_steps=1)

@@ -44,8 +44,8 @@ def test_every_pair_makes_and_judges_its_shapes(name, shape):
 def test_tiny_pairs_are_made_in_milliseconds_and_fit_each_other():
     for name, (make_generator, make_critic, tiny) in NETWORKS.items():
         player = build(make_generator, tiny.latent_dim, tiny.image_shape, options=tiny.generator)
-        judge = build(make_critic, tiny.image_shape, options=tiny.critic)
-        assert sum(p.numel() for each in (player, judge) for p in each.parameters()) < 10_000_000, name
+        critic = build(make_critic, tiny.image_shape, options=tiny.critic)
+        assert sum(p.numel() for each in (player, critic) for p in each.parameters()) < 10_000_000, name
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_few_samples_come_from_all_experts():
 
 
 @pytest.mark.parametrize("network", ["toy_moe", "toy_ensemble"])
-def test_experts_are_not_cut_off_by_portions_nor_without_a_word_by_batches(network, tmp_path, monkeypatch):
+def test_experts_are_not_cut_off_by_microbatches_nor_without_a_word_by_batches(network, tmp_path, monkeypatch):
     toy = {"network": network, "image_shape": (2, 1, 1), "latent_dim": 2}
     messages = []
     monkeypatch.setattr("zoo.engine.inputs.log.warning", lambda text, *values: messages.append(text % values))

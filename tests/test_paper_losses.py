@@ -111,14 +111,14 @@ def test_began_s_k_follows_the_balance_and_stays_in_the_unit_interval(gamma, on_
 def test_began_s_k_stays_where_a_player_rests_whatever_is_logged(every, tmp_path):
     class Told(zoo.BEGAN):
         def current_generator_loss(self, real, move):
-            return 9.0 if self.global_step == 2 else 0.0  # the generator moves in the third round alone
+            return 9.0 if self.global_step == 2 else 0.0  # the generator moves in the third step alone
 
     model = build(Told, schedule="deligan_mnist", reuse_critic_noise=False, k_rate=0.1)
     ks = []
     adapt = model.adapt
     model.adapt = lambda: (adapt(), ks.append(model.k.item()))
     fit(tmp_path, model, steps=4, log_every_n_steps=every)
-    assert ks[0] == ks[1] == ks[2] == ks[3] == 0.0, "no round in which both moved"
+    assert ks[0] == ks[1] == ks[2] == ks[3] == 0.0, "no step in which both moved"
 
 
 def test_a_head_needs_a_critic_whose_output_follows_from_its_features():

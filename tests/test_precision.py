@@ -8,7 +8,7 @@ from zoo.engine import precision
 
 @pytest.fixture(autouse=True)
 def settings_as_before():
-    with precision.settings_kept():
+    with precision.restore_matmul_precision():
         yield
 
 

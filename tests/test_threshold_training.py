@@ -33,7 +33,7 @@ def test_a_schedule_that_chooses_counts_a_round_as_a_step_and_each_move_is_its_c
     assert [move["counted"] for move in model.moves] == [0, 0, 0, 0, 1] * 30
     # the published rule, told the losses that were seen
     rule = SCHEDULES[name]()
-    for i, (move, (loss, latents)) in enumerate(zip(model.moves, model.peeks, strict=True)):
+    for i, (move, (loss, latents)) in enumerate(zip(model.moves, model.current_losses, strict=True)):
         if i % (5 * 8) == 0:
             rule.begin_epoch()
         if i % 5 == 0:

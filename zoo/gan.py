@@ -52,8 +52,8 @@ class GAN(AdversarialModule):
             statistics, is what the Keras GAN does.
         critic_update: `separate` takes two optimizer steps for each critic update, -log D(x), then -log(1 - D(G(z))),
             as the Keras GAN does; for the logistic loss only.
-        accumulate: into how many equal portions a batch is cut that does not fit into memory; their gradients add up
-            to the batch's, unless batch norm or minibatch discrimination see the whole.
+        accumulate: into how many microbatches a batch is cut that does not fit into memory; their gradients add up to
+            the batch's, unless batch norm or minibatch discrimination see the whole.
         num_classes: of the data; the command line takes it from there. Models that are not conditional forget it.
         augmentation: of what the critic sees in training: a dictionary with a name of `zoo.augmentations`, and what it
             takes, such as {name: diffaugment, policy: [translation, cutout]}.

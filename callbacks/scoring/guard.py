@@ -29,7 +29,7 @@ class Guard(Callback):
     After validations: weights again; and, twice in a row, a critic that gives all images the same output, fewer classes
     or less recall than a bound, or samples that hardly differ from each other. Scores that were not computed neither
     count nor break the row. A generator that has just begun has no variety either, then some and none by turns: it is
-    judged from step `grace` on.
+    looked at from step `grace` on.
 
     A run that is stopped keeps the checkpoints it has, or gets one. What is not finite is never saved: see
     `LastCheckpoint`, `BestCheckpoint`. A collapse is certain only at its second validation, when the last checkpoint

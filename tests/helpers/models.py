@@ -70,7 +70,7 @@ def watched(cls):
     class Watched(cls):
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
-            self.moves, self.peeks, self.latents = [], [], []
+            self.moves, self.current_losses, self.latents = [], [], []
             self.prior.register_forward_hook(lambda prior, args, latents: self.latents.append(latents.z.detach()))
 
         def update_critic(self, real, counted):
@@ -81,7 +81,7 @@ def watched(cls):
 
         def current_generator_loss(self, real, move):
             loss = super().current_generator_loss(real, move)
-            self.peeks.append((loss, self.latents.pop()))
+            self.current_losses.append((loss, self.latents.pop()))
             return loss
 
         def watch(self, who, move, real, counted):

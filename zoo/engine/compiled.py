@@ -1,4 +1,4 @@
-"""What a round computes, as graphs of torch.compile; on a GPU they are CUDA graphs, launched at once."""
+"""What a training step computes, as graphs of torch.compile; on a GPU they are CUDA graphs, launched at once."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ class CompileError(ValueError):
 
 
 class Graphs(NamedTuple):
-    """The parts of a round that are worth a graph each, with the gradients that are made through them."""
+    """The parts of a training step that are worth a graph each, with the gradients that are made through them."""
 
     images: Callable[[Latents], Tensor]
     """Latents to images, for the critic's updates."""

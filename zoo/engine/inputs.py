@@ -34,8 +34,8 @@ ENOUGH = 64
 
 def critic_batches(model: "AdversarialModule", batch: Any) -> Sequence[Batch]:
     """Return a checked batch, cut into one equal part for each critic update. Raises BatchError."""
-    images, portions = images_of(batch), model.critic_steps * model.accumulate
-    if not images.is_floating_point() or not len(images) or len(images) % portions:
+    images, count = images_of(batch), model.critic_steps * model.accumulate
+    if not images.is_floating_point() or not len(images) or len(images) % count:
         raise BatchError(
             f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={model.critic_steps} x "
             f"accumulate={model.accumulate} of them; got {len(images)} of dtype {images.dtype}"
@@ -48,7 +48,7 @@ def critic_batches(model: "AdversarialModule", batch: Any) -> Sequence[Batch]:
             check_range(images)
             check_labels(batch, model)
         warn_of_turns(model, len(images) // model.critic_steps)
-    if len(images) == portions:
+    if len(images) == count:
         check_batch_norm(model, images)
     return Batch(images, labels_of(batch, model) if model.is_conditional else None).cut(model.critic_steps)
 

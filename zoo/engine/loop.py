@@ -1,6 +1,6 @@
 """A training step, whatever the model: who moves, on what, with which draws; what is counted.
 
-One training step is a round of the schedule. For `alternate` that is one generator iteration: `critic_steps` critic
+One training step is all moves of the schedule. For `alternate` that is one generator iteration: `critic_steps` critic
 updates, each on its own part of the batch and fresh latents, then one generator update; lazy regularisers follow.
 `trainer.global_step` counts training steps. Every draw comes from (seed, rank, step), so a resumed run is the run that
 never stopped.
@@ -36,9 +36,9 @@ def training_step(model: "AdversarialModule", batch: Any, batch_idx: int) -> Non
         model.schedule.begin_epoch()
     model.schedule.begin_batch()
     for move in range(model.schedule.moves):
-        make_move(model, parts[min(move, len(parts) - 1)], move, step)
+        update_player(model, parts[min(move, len(parts) - 1)], move, step)
     if model.has_lazy_regularisers:
-        make_lazy_moves(model, parts[-1], step)
+        regularise_lazily(model, parts[-1], step)
     share_statistics(model, model.trainer)
     model.adapt_all()
     model.trained_steps = model.global_step
@@ -46,10 +46,10 @@ def training_step(model: "AdversarialModule", batch: Any, batch_idx: int) -> Non
         model.log_observed()
 
 
-def make_move(model: "AdversarialModule", real: Batch, move: int, step: int) -> None:
+def update_player(model: "AdversarialModule", real: Batch, move: int, step: int) -> None:
     """Update one of the players: the schedule says which."""
     schedule = model.schedule
-    # Lightning counts every optimizer's step in global_step; a round must count once: its last move does.
+    # Lightning counts every optimizer's step in global_step; a training step must count once: its last update does.
     last = move == schedule.moves - 1
     if model.reuse_critic_noise and move >= schedule.moves - 2:
         seed_draws(model.device, "last", run_seed(), model.global_rank, step)
@@ -59,7 +59,7 @@ def make_move(model: "AdversarialModule", real: Batch, move: int, step: int) -> 
         model.update_critic(real, counted=last)
 
 
-def make_lazy_moves(model: "AdversarialModule", real: Batch, step: int) -> None:
+def regularise_lazily(model: "AdversarialModule", real: Batch, step: int) -> None:
     """Update each player by those of its lazy regularisers whose turn it is."""
     for player in (CRITIC, GENERATOR):
         if lazy := due(model.regularisers, player, step):

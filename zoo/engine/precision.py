@@ -26,7 +26,7 @@ def allow_onednn_float32() -> bool:
 
 
 @contextmanager
-def settings_kept() -> Iterator[None]:
+def restore_matmul_precision() -> Iterator[None]:
     """Restore, at the end, the precision that float32 products had at the beginning."""
     before = torch.get_float32_matmul_precision()
     try:

@@ -10,9 +10,9 @@ class Schedule(ABC):
     """Base of all schedules.
 
     Attributes:
-        moves: how many moves of either player make one batch's round.
+        moves: how many moves of either player make one training step.
         reads_loss: whether `moves_generator` looks at the loss; if not, pass anything.
-        redraws: whether each move has its own latents, or all moves of a round the same.
+        redraws: whether each move has its own latents, or all moves of a step the same.
         variables: the names of the attributes that change.
     """
 

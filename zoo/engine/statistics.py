@@ -12,7 +12,7 @@ def share_statistics(module: nn.Module, trainer: Trainer) -> None:
     """Make batch norm's running statistics their mean over the ranks: one model, whoever saves it or samples."""
     if trainer.world_size == 1:
         return
-    if kept := running_statistics(module):
-        mean = trainer.strategy.reduce(torch.cat([buffer.flatten() for buffer in kept]), reduce_op="mean")
-        for buffer, value in zip(kept, mean.split([buffer.numel() for buffer in kept]), strict=True):
+    if statistics := running_statistics(module):
+        mean = trainer.strategy.reduce(torch.cat([buffer.flatten() for buffer in statistics]), reduce_op="mean")
+        for buffer, value in zip(statistics, mean.split([buffer.numel() for buffer in statistics]), strict=True):
             buffer.copy_(value.view_as(buffer))

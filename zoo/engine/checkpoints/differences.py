@@ -49,5 +49,5 @@ def defaults(model: type[AdversarialModule]) -> dict[str, Any]:
 
 def comparable(hyperparameters: Any) -> dict[str, Any]:
     """Return hyperparameters as they compare: tuples are lists, what is no scalar is its text."""
-    made: dict[str, Any] = json.loads(json.dumps(dict(hyperparameters), default=str))
-    return made
+    plain: dict[str, Any] = json.loads(json.dumps(dict(hyperparameters), default=str))
+    return plain
