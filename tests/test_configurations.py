@@ -70,10 +70,14 @@ def test_arguments_before_their_class_are_refused(tiny, tmp_path, monkeypatch, c
 def test_options_old_names_mean_the_new_ones_in_files_and_words(tmp_path):
     """The configuration of a run that was made before they moved goes on."""
     old = tmp_path / "old.yaml"
-    old.write_text((ROOT / "configs" / "quickstart.yaml").read_text() + "component_grid: {num_images: 7}\n")
-    for argv in (["--config", str(old)], ["--config", "quickstart", "--component_grid.num_images=7"]):
+    moved = "component_grid: {num_images: 7}\nguard: {min_variety: 0.3}\n"
+    old.write_text((ROOT / "configs" / "quickstart.yaml").read_text() + moved)
+    options = ["--component_grid.num_images=7", "--guard.min_variety=0.3"]
+    for argv in (["--config", str(old)], ["--config", "quickstart", *options]):
         done = subprocess.run(
             [sys.executable, "cli.py", "fit", *argv, "--print_config"], cwd=ROOT, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-        assert yaml.safe_load(done.stdout)["label_grid"]["num_images"] == 7
+        config = yaml.safe_load(done.stdout)
+        assert config["label_grid"]["num_images"] == 7
+        assert config["guard"]["min_diversity"] == 0.3

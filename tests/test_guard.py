@@ -94,7 +94,8 @@ def test_a_healthy_run_raises_no_alarm(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    "options", [{"min_recall": 2.0}, {"min_classes": -1}, {"min_variety": float("nan")}, {"patience": 0}, {"grace": -1}]
+    "options",
+    [{"min_recall": 2.0}, {"min_classes": -1}, {"min_diversity": float("nan")}, {"patience": 0}, {"grace": -1}],
 )
 def test_bounds_that_cannot_be_are_named(options):
     with pytest.raises(ValueError, match=next(iter(options))):

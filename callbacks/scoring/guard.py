@@ -10,8 +10,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from callbacks.callbacks_of_type import callbacks_of_type
 from callbacks.checkpoints.last_checkpoint import LastCheckpoint, are_finite
+from callbacks.scoring.diversity import Diversity, total
 from callbacks.scoring.scores import Scores
-from callbacks.scoring.variety import Variety, total
 from zoo.engine.inputs import images_of, labels_of
 from zoo.engine.module import AdversarialModule
 
@@ -28,7 +28,7 @@ class Guard(Callback):
     At logged steps: a loss or a weight that is not finite; a critic that takes steps and does not move, not by a bit.
     After validations: weights again; and, twice in a row, a critic that gives all images the same output, fewer classes
     or less recall than a bound, or samples that hardly differ from each other. Scores that were not computed neither
-    count nor break the row. A generator that has just begun has no variety either, then some and none by turns: it is
+    count nor break the row. A generator that has just begun has no diversity either, then some and none by turns: it is
     looked at from step `grace` on.
 
     A run that is stopped keeps the checkpoints it has, or gets one. What is not finite is never saved: see
@@ -40,10 +40,10 @@ class Guard(Callback):
         min_classes: bound on the classes that the scorer finds among the samples, as a share of those that it finds
             among the real images of the same validation.
         min_recall: bound on the scores' recall.
-        min_variety: bound on the pixels' variance over samples, as a share of that over real images.
+        min_diversity: bound on the pixels' variance over samples, as a share of that over real images.
         patience: logged steps in a row at which the critic moved nothing; those at which a schedule lets it rest don't
             count.
-        grace: steps in which a generator may find its variety.
+        grace: steps in which a generator may find its diversity.
     """
 
     def __init__(
@@ -51,22 +51,22 @@ class Guard(Callback):
         stop: bool = False,
         min_classes: float = 0.5,
         min_recall: float = 0.01,
-        min_variety: float = 0.1,
+        min_diversity: float = 0.1,
         patience: int = 20,
         grace: int = 3000,
     ) -> None:
-        for name, value in (("min_classes", min_classes), ("min_recall", min_recall), ("min_variety", min_variety)):
+        for name, value in (("min_classes", min_classes), ("min_recall", min_recall), ("min_diversity", min_diversity)):
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {value}")
         for name, count, least in (("patience", patience, 1), ("grace", grace, 0)):
             if count < least:
                 raise ValueError(f"{name} must be at least {least}, got {count}")
-        self.stop, self.min_classes, self.min_recall, self.min_variety = stop, min_classes, min_recall, min_variety
+        self.stop, self.min_classes, self.min_recall, self.min_diversity = stop, min_classes, min_recall, min_diversity
         self.patience, self.grace = patience, grace
         self.reported: set[str] = set()
         self.suspected: set[str] = set()  # by the last validation that could tell
         self.critic, self.still, self.moved_step = torch.empty(0), 0, 0
-        self.variety = Variety()
+        self.diversity = Diversity()
 
     def state_dict(self) -> dict[str, Any]:
         """Return what validations have shown, for a checkpoint."""
@@ -121,18 +121,18 @@ class Guard(Callback):
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to measure diversity."""
-        self.variety = Variety()
+        self.diversity = Diversity()
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Add samples and real images, and the critic's outputs on the first of them."""
         real = images_of(batch)
-        self.variety.add(real, outputs)
+        self.diversity.add(real, outputs)
         if batch_idx == 0:
             assert isinstance(pl_module, AdversarialModule)
             labels = labels_of(batch, pl_module).repeat(2) if pl_module.is_conditional else None
-            self.variety.add_outputs(pl_module.critic_on(torch.cat([real, outputs.to(real.dtype)]), labels))
+            self.diversity.add_outputs(pl_module.critic_on(torch.cat([real, outputs.to(real.dtype)]), labels))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Report what this very validation shows."""
@@ -150,11 +150,11 @@ class Guard(Callback):
 
     def symptoms(self, trainer: Trainer) -> dict[str, str]:
         """Return what this validation shows, by kind: "" where all is well; no kind of which it cannot tell."""
-        constant = self.variety.is_constant(trainer)
+        constant = self.diversity.is_constant(trainer)
         symptoms = {"constant": "the critic gives all images the same output" if constant else ""}
-        share = self.variety.share(trainer)
+        share = self.diversity.share(trainer)  # of the kind that checkpoints call variety
         symptom = f"the generator has collapsed: samples vary {share:.3f} times as much as real images"
-        symptoms["variety"] = symptom if share < self.min_variety else ""
+        symptoms["variety"] = symptom if share < self.min_diversity else ""
         recall = float(trainer.callback_metrics.get("val/recall", math.nan))
         if not math.isnan(recall):
             symptom = f"the generator has collapsed: recall is {recall:.3f}"

@@ -5,7 +5,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 
-class Variety:
+class Diversity:
     """The pixels' variance over samples and over real images, and how far a critic's outputs lie apart.
 
     Shapes: real, fake: [N, C, H, W], as many batches as there are; outputs: [N], of the critic on images of both kinds.

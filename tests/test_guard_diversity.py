@@ -1,4 +1,4 @@
-"""The guard sees generators and critics that have no variety, and waits for those that have none yet."""
+"""The guard sees generators and critics that have no diversity, and waits for those that have none yet."""
 
 import logging
 
@@ -15,7 +15,7 @@ from helpers.guarded import SMALL, collapsed, train, warnings_of
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers")
 
 
-def test_a_collapsed_generator_is_seen_by_its_variety_and_its_classes(tmp_path, caplog):
+def test_a_collapsed_generator_is_seen_by_its_diversity_and_its_classes(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         train(tmp_path, collapsed(), Scores(scorer="digits"), Guard(grace=0))
     messages = warnings_of(caplog)
@@ -34,14 +34,18 @@ def test_a_validation_without_scores_is_no_sign_of_health(every, step, tmp_path,
     """Validations at 4, 8, 12, 16, scored at each or at 8 and 16."""
     with caplog.at_level(logging.WARNING):
         train(
-            tmp_path, collapsed(), Scores(scorer="digits", every_n_steps=every), Guard(min_variety=0, grace=0), steps=16
+            tmp_path,
+            collapsed(),
+            Scores(scorer="digits", every_n_steps=every),
+            Guard(min_diversity=0, grace=0),
+            steps=16,
         )
     assert len(warnings_of(caplog)) == 2  # classes, recall
     assert all(f"step {step}:" in line for line in warnings_of(caplog))
 
 
 @pytest.mark.parametrize(("grace", "step"), [(0, 8), (4, 8), (6, 12), (10, 16), (3000, None)])
-def test_a_generator_has_the_grace_to_find_its_variety(grace, step, tmp_path, caplog):
+def test_a_generator_has_the_grace_to_find_its_diversity(grace, step, tmp_path, caplog):
     """Validations at 4, 8, 12, 16: the alarm is at the second that counts."""
     with caplog.at_level(logging.WARNING):
         train(tmp_path, collapsed(), Guard(grace=grace), steps=16)
@@ -67,7 +71,7 @@ class Losing(nn.Module):
         return images[(self.made + torch.arange(len(latents))) % len(images)] + 0 * self.weight
 
 
-def test_variety_that_was_there_and_goes_is_seen(tmp_path):
+def test_diversity_that_was_there_and_goes_is_seen(tmp_path):
     model = zoo.GAN(image_shape=(1, 8, 8), **SMALL)
     model.generator = Losing(kept=1)
     with pytest.raises(GuardError, match=r"step 12: the generator has collapsed"):
