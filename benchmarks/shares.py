@@ -2,7 +2,7 @@
 
     python -m benchmarks.shares --recipe gan_mlp_mnist wgan_gp_mnist
 
-Prints a JSON line for each recipe. Times are the process' own with one thread. Real images' answers, which a machine
+Prints a JSON line for each recipe. Times are the process' own with one thread. Real images' features, which a machine
 keeps, are known for all but the first validation of a data set: run it twice.
 """
 

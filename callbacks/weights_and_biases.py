@@ -87,7 +87,7 @@ def why_offline(url: str, key: str | None = None) -> str | None:
     """Return None where a key for the server at `url` is set and it answers; else the reason in a few words."""
     if not (key or has_key(url)):
         return "no API key is configured (wandb login)"
-    if not answers(url):
+    if not is_reachable(url):
         return f"{url} does not answer"
     return None
 
@@ -103,7 +103,7 @@ def has_key(url: str) -> bool:
     return any(host in hosts for host in (urlsplit(url).netloc, "api.wandb.ai"))
 
 
-def answers(url: str, timeout: float = REACH_TIMEOUT) -> bool:
+def is_reachable(url: str, timeout: float = REACH_TIMEOUT) -> bool:
     """Return whether anything comes back from `url` within `timeout` seconds, proxies and name servers included."""
     answered: SimpleQueue[bool] = SimpleQueue()
 

@@ -19,7 +19,7 @@ from commands.run_folder import RunConfig, quiet_logs
 from datamodules import DataError, ImageDataModule
 from zoo import GAN
 from zoo.engine.compiled import CompileError, plain_errors
-from zoo.engine.errors import BatchError, CheckpointError, NothingKeptError
+from zoo.engine.errors import BatchError, CheckpointError, NothingSavedError
 from zoo.engine.precision import restore_matmul_precision
 from zoo.scores.scorer import ScorerError
 
@@ -60,7 +60,7 @@ def statuses() -> Iterator[None]:
     try:
         with plain_errors():
             yield
-    except (DataError, GuardError, NothingKeptError) as error:
+    except (DataError, GuardError, NothingSavedError) as error:
         fail(1, str(error))
     except ModuleNotFoundError as error:
         if "pip install" not in str(error):  # Lightning's own message on what one of its callbacks needs

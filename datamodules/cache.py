@@ -15,7 +15,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor
 
-from zoo.files.kept import cache_folder, read_checked, write_checked
+from zoo.files.cached_files import cache_folder, read_checked, write_checked
 
 
 def cache_folders(data_dir: Path) -> list[Path]:
@@ -40,7 +40,7 @@ def fingerprint(files: Sequence[Path], folder: Path, *settings: object) -> str:
 def cached(make: Callable[[], Tensor], shape: tuple[int, ...], name: str, folders: Sequence[Path]) -> Tensor:
     """Return the images cached under `name` in the first of `folders` that has them, else those that `make` makes.
 
-    New ones are kept in the first folder that can be written; where none can, a run is slower to start, no more.
+    New ones are cached in the first folder that can be written; where none can, a run is slower to start, no more.
 
     Args:
         make: makes the images, uint8 `shape`.
@@ -56,9 +56,9 @@ def cached(make: Callable[[], Tensor], shape: tuple[int, ...], name: str, folder
     for folder in folders:
         with suppress(OSError):
             write(folder / name, shape, [images.numpy()])
-            rank_zero_info("decoded images: kept in %s", folder / name)
+            rank_zero_info("decoded images: cached in %s", folder / name)
             return images
-    rank_zero_info("decoded images: not kept, %s cannot be written", " nor ".join(map(str, folders)))
+    rank_zero_info("decoded images: not cached, %s cannot be written", " nor ".join(map(str, folders)))
     return images
 
 

@@ -31,7 +31,7 @@ class FlowersDataModule(FolderDataModule):
     """Flower photographs, RGB, stretched to a square and mirrored at random, as MATLAB's WGAN-GP example has them.
 
     They are `<data_dir>/flower_photos/{daisy,dandelion,roses,sunflowers,tulips}/*.jpg`: TensorFlow's 3,670, or any
-    others in these five folders. Decoded once, they are kept under `<data_dir>/.ganzoo-cache`, or `~/.cache/ganzoo`
+    others in these five folders. Decoded once, they are cached under `<data_dir>/.ganzoo-cache`, or `~/.cache/ganzoo`
     where the data folder is read-only; a photograph that changes makes that anew.
 
     Args:
@@ -99,7 +99,7 @@ class FlowersDataModule(FolderDataModule):
         unpack(archive, self.folder)
 
     def decoded(self, files: Sequence[Path]) -> Tensor:
-        """Decode the files, or take what was kept of them. Raise DataError."""
+        """Decode the files, or take them from the cache. Raise DataError."""
         shape = len(files), *self.image_shape
         decode = partial(super().decoded, files)
         return cached(decode, shape, self.cache_name(files), cache_folders(self.root.parent))

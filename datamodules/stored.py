@@ -14,7 +14,7 @@ from torch import Tensor
 
 from datamodules.cache import check_header, is_read_only, npy_header, write
 from datamodules.room import free_disk, in_gb
-from zoo.files.kept import CHECKSUM_BYTES, check_file
+from zoo.files.cached_files import CHECKSUM_BYTES, check_file
 from zoo.files.regular_files import open_regular
 
 #: Bytes that are left on a disk.
@@ -99,7 +99,7 @@ class StoredImages:
 
 
 def find_stored(shape: tuple[int, ...], name: str, folders: Sequence[Path], check: bool) -> StoredImages | None:
-    """Return the images kept under `name` in the first of `folders` that has them whole, None if none has.
+    """Return the images cached under `name` in the first of `folders` that has them whole, None if none has.
 
     Args:
         shape: of the images, uint8.

@@ -58,7 +58,7 @@ def test_a_second_run_decodes_nothing_and_gets_the_same(tmp_path, decoded, messa
     assert torch.equal(first, second)
     (path,) = caches(tmp_path)
     assert path.parent == tmp_path / ".ganzoo-cache"
-    assert f"kept in {path}" in messages()
+    assert f"cached in {path}" in messages()
     assert f"read from {path}" in messages()
     assert [file.name for file in path.parent.iterdir()] == [path.name]  # nothing partial is left
     second.zero_()  # it is memory of our own, writable
@@ -155,7 +155,7 @@ def test_where_no_cache_can_be_written_everything_still_works(tmp_path, home, de
     home.write_text("and another")
     assert torch.equal(all_images(tmp_path), all_images(tmp_path))
     assert len(decoded) == 2
-    assert "not kept" in messages()
+    assert "not cached" in messages()
 
 
 @pytest.mark.parametrize(("value", "expected"), [("", "{home}/.cache/ganzoo"), ("/caches", "/caches/ganzoo")])

@@ -1,4 +1,4 @@
-"""The classifier behind the scores: its answers, its augmentation, its training."""
+"""The classifier behind the scores: its outputs, its augmentation, its training."""
 
 import copy
 import hashlib

@@ -53,7 +53,7 @@ def test_an_interval_that_few_validations_meet_is_refused(tmp_path):
         trainer(tmp_path, Scores(every_n_steps=3), **options).fit(small(), digits())
 
 
-def test_answers_of_another_precision_are_not_taken(tmp_path, monkeypatch):
+def test_features_of_another_precision_are_not_taken(tmp_path, monkeypatch):
     """Under bf16-true the scorer sees rounded images; what it says of those is no answer for float32."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     tests = []

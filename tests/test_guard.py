@@ -9,7 +9,7 @@ import zoo
 from callbacks import BestCheckpoint, Guard, LastCheckpoint, Scores
 from callbacks.scoring.guard import GuardError
 from helpers.guarded import SMALL, train, warnings_of
-from zoo.engine.errors import NothingKeptError
+from zoo.engine.errors import NothingSavedError
 
 STILL = {"name": "sgd", "lr": 0.0}
 BLAST = {"name": "sgd", "lr": 1e30}
@@ -50,7 +50,7 @@ def test_the_failed_state_takes_no_checkpoint_s_place(tmp_path):
 
 def test_weights_that_are_not_finite_are_never_saved_guard_or_not(tmp_path, caplog):
     model = zoo.GAN(image_shape=(1, 8, 8), **SMALL, critic_optimizer=BLAST)
-    with caplog.at_level(logging.WARNING), pytest.raises(NothingKeptError):
+    with caplog.at_level(logging.WARNING), pytest.raises(NothingSavedError):
         train(tmp_path, model, LastCheckpoint(every_n_steps=2), limit_val_batches=0)
     assert not all(weight.isfinite().all() for weight in model.parameters())
     assert not (tmp_path / "checkpoints").exists()

@@ -1,4 +1,4 @@
-"""The Inception network as a scorer: its answers, its weights, and what is said where they are missing."""
+"""The Inception network as a scorer: its outputs, its weights, and what is said where they are missing."""
 
 import hashlib
 import importlib

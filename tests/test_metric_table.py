@@ -78,9 +78,9 @@ def test_too_few_images_give_nan_and_never_an_error(name, real, fake, scorer):
 def test_a_scorer_without_an_answer_for_one_image_makes_a_score_nan(name, real, part, scorer):
     evaluation = Evaluation(scorer, [name], 3)
     expected = evaluate(evaluation, images(60), images(60, seed=1))
-    answers = {"features": torch.randn(60, 6), "logits": torch.randn(60, 3)}
-    answers[part][7, 2] = math.nan
-    (evaluation.update_real if real else evaluation.update_fake)(images(60), Scored(**answers), turns(60))
+    scored = {"features": torch.randn(60, 6), "logits": torch.randn(60, 3)}
+    scored[part][7, 2] = math.nan
+    (evaluation.update_real if real else evaluation.update_fake)(images(60), Scored(**scored), turns(60))
     assert all(math.isnan(score) for score in evaluation.compute().values())
     assert evaluate(evaluation, images(60), images(60, seed=1)) == expected
 

@@ -9,7 +9,7 @@ import torch
 from callbacks import LastCheckpoint
 from helpers.command_line import error
 from helpers.runs import digits, small, trainer
-from zoo.engine.errors import NothingKeptError
+from zoo.engine.errors import NothingSavedError
 
 
 def age(run, seconds):
@@ -120,7 +120,7 @@ def test_a_run_that_was_finite_once_keeps_that(tmp_path):
 
     trainer(tmp_path, Spoil(), LastCheckpoint(every_n_steps=2)).fit(small(), digits())
     assert torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)["global_step"] == 2
-    with pytest.raises(NothingKeptError, match="step 4"):
+    with pytest.raises(NothingSavedError, match="step 4"):
         trainer(tmp_path / "other", Spoil(), LastCheckpoint(every_n_steps=4)).fit(small(), digits())
 
 
@@ -138,7 +138,7 @@ def test_what_will_spoil_the_weights_is_not_saved_either(of, tmp_path):
                 )
 
     model = small(generator_options={"hidden": [8, 8], "norm": "batch"})
-    with pytest.raises(NothingKeptError):
+    with pytest.raises(NothingSavedError):
         trainer(tmp_path, Spoil(), LastCheckpoint(every_n_steps=4)).fit(model, digits())
 
 

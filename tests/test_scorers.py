@@ -152,7 +152,7 @@ def test_other_checkpoints_are_refused(tmp_path):
         load_scorer(str(path))
 
 
-def test_a_checkpoint_gives_the_answers_of_its_model(tmp_path):
+def test_a_checkpoint_gives_the_outputs_of_its_model(tmp_path):
     model = Classifier((3, 6, 6), 4, width=4, stages=1)
     saved = {"hyper_parameters": dict(model.hparams), "state_dict": model.state_dict()}
     model.on_save_checkpoint(saved)

@@ -84,7 +84,7 @@ def test_a_callback_can_be_sent_to_another_process():
     assert pickle.loads(pickle.dumps(Scores(num_samples=7))).num_samples == 7
 
 
-def test_zeros_in_kept_answers_change_no_score(tmp_path, monkeypatch, caplog):
+def test_zeros_in_cached_features_change_no_score(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     first = run(tmp_path, Scores(), "fit", DigitsDataModule(batch_size=90)).callback_metrics
     (file,) = (tmp_path / "cache").glob("ganzoo/*.answers")
@@ -98,13 +98,13 @@ def test_zeros_in_kept_answers_change_no_score(tmp_path, monkeypatch, caplog):
     assert file.read_bytes() != content  # written anew
 
 
-def test_answers_that_cannot_be_kept_do_not_fail_a_run(scorer, tmp_path, monkeypatch, caplog):
+def test_features_that_cannot_be_cached_do_not_fail_a_run(scorer, tmp_path, monkeypatch, caplog):
     (tmp_path / "ganzoo").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    answers = FeatureFile(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), scorer, (0, 1, 1, 1))
-    answers.add(0, Scored(torch.rand(1, 6), torch.rand(1, 3)))
+    file = FeatureFile(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), scorer, (0, 1, 1, 1))
+    file.add(0, Scored(torch.rand(1, 6), torch.rand(1, 3)))
     with caplog.at_level("INFO", logger="lightning.pytorch.ganzoo"):
-        answers.save()
+        file.save()
     assert "the next run will ask the scorer again" in caplog.text
 
 

@@ -150,7 +150,7 @@ def test_a_validation_knows_nothing_of_the_one_before(tmp_path):
         assert float(twice.callback_metrics[name]) == pytest.approx(other[name], rel=1e-5), name
 
 
-def test_answers_are_kept_for_each_precision_by_itself(tmp_path, monkeypatch):
+def test_features_are_cached_for_each_precision_by_itself(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     files = []
     for precision in ("32-true", "bf16-true", "32-true"):

@@ -82,7 +82,7 @@ def test_splits_are_views_and_the_same_as_in_memory(images):
         assert torch.equal(batch.images, theirs[name].images[[3, 1]])
 
 
-def test_kept_answers_are_the_same_wherever_the_images_are(tmp_path):
+def test_cached_features_are_the_same_wherever_the_images_are(tmp_path):
     grey = IMAGES[:, :1]
     kept = store(lambda: [grey.contiguous().numpy()], tuple(grey.shape), "grey.npy", [tmp_path])
     scorer = load_scorer("digits")

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from callbacks import WeightsAndBiases
-from callbacks.weights_and_biases import answers, has_key
+from callbacks.weights_and_biases import has_key, is_reachable
 from commands import recipes
 from helpers.wandb_runs import history, log_of
 
@@ -116,11 +116,11 @@ def test_a_server_that_refuses_the_run_does_not_fail_it(online, run, refusing_se
 
 
 def test_any_answer_counts_and_silence_does_not(silent_server, refusing_server):
-    assert answers(refusing_server)
-    assert not answers(silent_server, timeout=0.5)
+    assert is_reachable(refusing_server)
+    assert not is_reachable(silent_server, timeout=0.5)
     start = time.monotonic()
-    assert not answers("http://127.0.0.1:9")
-    assert not answers("no address at all")
+    assert not is_reachable("http://127.0.0.1:9")
+    assert not is_reachable("no address at all")
     assert time.monotonic() - start < 3, "where nobody is there, nobody waits"
 
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zoo import losses
-from zoo.engine.errors import NothingKeptError
+from zoo.engine.errors import NothingSavedError
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
 
@@ -57,11 +57,11 @@ class LastCheckpoint(Checkpoint):
         self.save(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Raise NothingKeptError where no weights were ever finite; say which steps are lost where the last are not."""
+        """Raise NothingSavedError if no weights were ever finite; say which steps are lost if the last are not."""
         if self.refused_step != trainer.global_step or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         if not self.path(trainer).is_file():
-            raise NothingKeptError(
+            raise NothingSavedError(
                 f"step {self.refused_step}: weights are not finite, and were not at any earlier save: nothing was "
                 "kept; try lower learning rates"
             )

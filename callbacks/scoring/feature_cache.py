@@ -12,7 +12,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from zoo.engine.inputs import Scaled, images_of
-from zoo.files.kept import cache_folder, read_checked, write_checked
+from zoo.files.cached_files import cache_folder, read_checked, write_checked
 from zoo.scores.classifier import Scored
 from zoo.scores.scorer import Scorer
 

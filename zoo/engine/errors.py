@@ -9,5 +9,5 @@ class CheckpointError(ValueError):
     """A file that is no checkpoint, or not this model's. The message is one line: which file, what is wrong."""
 
 
-class NothingKeptError(RuntimeError):
+class NothingSavedError(RuntimeError):
     """A run that ended without any weights worth keeping."""

@@ -36,7 +36,7 @@ class Evaluation:
     compare at equal ones. What has too few images to be computed is nan: FID and KID of fewer than 2, precision and
     recall of fewer than 4, density and coverage of fewer than 6 real ones, `class_fid` unless each class has more real
     and more generated images than there are features.
-    If the scorer's answer for any image is not finite, as that for a nan image, every score that needs it is nan.
+    If the scorer's outputs for any image are not finite, as those for a nan image, every score that needs it is nan.
 
     Everything runs in inference mode and merges across processes; `compute` is to be called on all of them.
 

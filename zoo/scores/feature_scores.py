@@ -1,4 +1,4 @@
-"""torchmetrics' Inception Score, FID and KID of a scorer's answers: for any number of images, and always the same.
+"""torchmetrics' Inception Score, FID and KID of a scorer's outputs: for any number of images, and always the same.
 
 torchmetrics shuffles with torch's global generator; here that is seeded for it, and put back.
 """

@@ -41,7 +41,7 @@ class Inception(Scorer):
 
     def forward(self, images: Tensor) -> Scored:
         """Map images [N, 1 or 3, H, W] in [-1, 1] to (features [N, 2048], logits [N, 1008])."""
-        if not len(images):  # the resizing has no answer for none
+        if not len(images):  # the resizing cannot take none
             return Scored(images.new_zeros(0, self.num_features), images.new_zeros(0, self.num_classes))
         return super().forward(images)
 

@@ -14,8 +14,8 @@ from safetensors.torch import save
 from torch.testing import assert_close
 
 from callbacks.scoring.feature_cache import FeatureFile
-from zoo.files import kept
-from zoo.files.kept import check_file, read_checked, write_checked
+from zoo.files import cached_files
+from zoo.files.cached_files import check_file, read_checked, write_checked
 from zoo.files.regular_files import open_regular
 from zoo.scores.classifier import Scored
 from zoo.scores.scorers import load_scorer
@@ -34,7 +34,7 @@ def test_parts_come_back_as_one_and_nothing_else_is_left(tmp_path):
 @pytest.mark.parametrize("size", [0, 1, 30])
 @pytest.mark.parametrize("part", [1, 7, 1000])
 def test_every_changed_bit_and_every_cut_is_seen_whatever_the_size_of_the_parts(size, part, tmp_path, monkeypatch):
-    monkeypatch.setattr(kept, "PART_BYTES", part)
+    monkeypatch.setattr(cached_files, "PART_BYTES", part)
     path = tmp_path / "x"
     write_checked(path, [os.urandom(size)])
     check_file(path)
@@ -135,12 +135,12 @@ def test_a_fifo_that_takes_the_files_place_is_not_waited_for_either(tmp_path, mo
     timer.cancel()
 
 
-# -- the scorer's answers --
+# -- the scorer's features --
 
 
 @pytest.fixture
-def answers(tmp_path, monkeypatch):
-    """Makes answers for four images, as a new run does; and what the scorer has said of them, which is kept."""
+def features(tmp_path, monkeypatch):
+    """Return what computes features of four images, as a new run does, and those that were cached."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     scorer = load_scorer("digits")
     split = torch.randint(0, 255, (4, 1, 8, 8), dtype=torch.uint8)
@@ -155,8 +155,8 @@ def answers(tmp_path, monkeypatch):
     return make, said, first.path
 
 
-def test_answers_are_for_these_images_this_scorer_and_these_batches_alone(answers):
-    make, said, path = answers
+def test_features_are_for_these_images_this_scorer_and_these_batches_alone(features):
+    make, said, path = features
     assert_close(tuple(make().get(0, 4)), tuple(said), rtol=0, atol=0)
     assert make().get(1, 4) is None
     assert make().get(0, 3) is None
@@ -168,7 +168,7 @@ def test_answers_are_for_these_images_this_scorer_and_these_batches_alone(answer
     assert make(scorer=scorer).path != path
 
 
-def wrong_answers(said):
+def wrong_features(said):
     """What a file might hold in the place of what was said, with the right checksum."""
     features, logits = said
     yield "float64", {"features.0": features.double(), "logits.0": logits}
@@ -178,14 +178,14 @@ def wrong_answers(said):
     yield "another name", {"else.0": features, "logits.0": logits}
 
 
-def test_damaged_answers_are_asked_for_anew_with_a_line(answers, caplog):
-    make, said, path = answers
+def test_damaged_features_are_asked_for_anew_with_a_line(features, caplog):
+    make, said, path = features
     good = path.read_bytes()
     bad = {"cut": good[:-9], "zeros": good[:500] + bytes(300) + good[800:], "empty": b"", "text": b"hello, world"}
     for name, content in bad.items():
         path.write_bytes(content)
         check_asked(name, make, caplog)
-    for name, content in wrong_answers(said):
+    for name, content in wrong_features(said):
         write_checked(path, [save(content)])
         check_asked(name, make, caplog)
     write_checked(path, [b"no safetensors"])
@@ -199,8 +199,8 @@ def test_damaged_answers_are_asked_for_anew_with_a_line(answers, caplog):
     assert path.read_bytes() == good
 
 
-def test_answers_for_single_images_fit_into_what_is_read(answers):
-    make, said, _ = answers
+def test_features_for_single_images_fit_into_what_is_read(features):
+    make, said, _ = features
     first = make(share=(0, 1, 1, 4))
     for number in range(4):
         first.add(number, Scored(*(part[number : number + 1] for part in said)))
