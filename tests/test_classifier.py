@@ -118,7 +118,7 @@ def test_training_learns_digits_and_writes_a_scorer(suffix, tmp_path, monkeypatc
         (["-c", "digits", "--out=new.ckpt", "--epochs=0"], 2, "--epochs must be at least 1, got 0"),
         (["--config=digits", "--out=new.ckpt", "--data=nix"], 1, "nix: No such file or directory; set --data to"),
         (["--config=digits", "--out=new.ckpt", "--batch_size=5000"], 2, "lower --batch_size"),
-        (["--config=digits", "--out=new.ckpt", "--download=true"], 2, "--download is for mnist and flowers"),
+        (["--config=digits", "--out=new.ckpt", "--download=true"], 2, "--download is for cifar10, mnist and flowers"),
         (["--data=flat", "--out=new.ckpt", "--image_size=8"], 2, "--data flat: images of one class only"),
     ],
 )
