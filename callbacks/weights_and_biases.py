@@ -56,7 +56,7 @@ class WeightsAndBiases(WandbLogger):
         """Return the W&B run, opened at first use."""
         if self._experiment is not None:
             return self._experiment
-        import wandb  # a second of import time, paid only by runs that log there
+        import wandb  # a second of import time, needed only by runs that log there
 
         self._wandb_init.setdefault("settings", quiet_settings())
         settings = wandb.setup().settings  # with the environment's and those of W&B's own files

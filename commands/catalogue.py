@@ -1,4 +1,4 @@
-"""What there is, by name, with parameter counts: computed from the models, and kept so that a list takes no seconds.
+"""What there is, by name, with parameter counts: computed from the models, and stored so that a list takes no seconds.
 
 `make catalogue` computes it anew; a test compares it with the models.
 """
@@ -21,14 +21,14 @@ def names(folder: Path = FOLDER) -> list[str]:
 
 def load() -> dict[str, Any]:
     """Return the names of models, networks, priors, schedules, data and scorers, and the recipes' rows by name."""
-    kept: dict[str, Any] = json.loads(FILE.read_text())
-    return kept
+    stored: dict[str, Any] = json.loads(FILE.read_text())
+    return stored
 
 
 def rows(wanted: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the rows of recipes; those of recipes that are not kept are computed now."""
-    kept = load()["recipes"]
-    return [kept[name] if name in kept else describe(name) for name in wanted]
+    """Return the rows of recipes; those of recipes that are not stored are computed now."""
+    stored = load()["recipes"]
+    return [stored[name] if name in stored else describe(name) for name in wanted]
 
 
 def build(part: dict[str, Any], **extra: Any) -> Any:

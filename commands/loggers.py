@@ -22,7 +22,7 @@ def build_loggers(kinds: Sequence[str], run_dir: Path, command: str, checkpoint:
         checkpoint: that a fit goes on from.
     """
     folder = run_dir if command == "fit" else run_dir / command
-    made: dict[str, Any] = {
+    builders: dict[str, Any] = {
         "csv": lambda: CSVLogger(str(folder), name="", version=""),
         "tensorboard": lambda: TensorBoardLogger(str(folder), name="", version="tensorboard"),
         "wandb": lambda: callbacks.WeightsAndBiases(
@@ -34,7 +34,7 @@ def build_loggers(kinds: Sequence[str], run_dir: Path, command: str, checkpoint:
         ),
     }
     folder.mkdir(parents=True, exist_ok=True)
-    return [made[kind]() for kind in sorted(kinds)]
+    return [builders[kind]() for kind in sorted(kinds)]
 
 
 def dashboard_id(run_dir: Path, checkpoint: Path | None) -> str:
@@ -44,10 +44,10 @@ def dashboard_id(run_dir: Path, checkpoint: Path | None) -> str:
     """
     name = "wandb_id.txt"
     before = checkpoint.parent.parent / name if checkpoint else None
-    kept = before.read_text().strip() if before and before.is_file() else uuid4().hex[:8]
-    made = os.environ.get("WANDB_RUN_ID") or kept
-    write_once(run_dir / name, f"{made}\n")
-    return made
+    earlier = before.read_text().strip() if before and before.is_file() else uuid4().hex[:8]
+    run_id = os.environ.get("WANDB_RUN_ID") or earlier
+    write_once(run_dir / name, f"{run_id}\n")
+    return run_id
 
 
 @rank_zero_only

@@ -54,7 +54,7 @@ yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, each: dumper.represen
 class RunConfig(SaveConfigCallback):
     """Writes the run's whole configuration into its folder: config.yaml for fit, test.yaml for test, ...
 
-    What it is made with (versions, commit, command) goes to environment.yaml beside it, and both to every logger.
+    What it was made with (versions, commit, command) goes to environment.yaml beside it, and both to every logger.
 
     Args:
         *args, **kwargs: SaveConfigCallback's.
@@ -85,21 +85,21 @@ def new_run_folder(runs: Path) -> Path:
     A process that Lightning started takes it from $GANZOO_RUN_DIR. Under torchrun, rank 0 tells the others through
     torchrun's own store; under SLURM, the folder is named by the job and its step.
     """
-    if "LOCAL_RANK" in os.environ and (folder := os.environ.get("GANZOO_RUN_DIR")):
-        return Path(folder)
+    if "LOCAL_RANK" in os.environ and (given := os.environ.get("GANZOO_RUN_DIR")):
+        return Path(given)
     runs.mkdir(parents=True, exist_ok=True)
     if TorchElasticEnvironment.detect():
-        made = agreed_by_torchrun(runs, TorchElasticEnvironment())
+        folder = agreed_by_torchrun(runs, TorchElasticEnvironment())
     elif SLURMEnvironment.detect() and int(os.environ.get("SLURM_NTASKS", 1)) > 1:
         restart = os.environ.get("SLURM_RESTART_COUNT", "0")
-        made = runs / f"slurm_{os.environ['SLURM_JOB_ID']}.{os.environ.get('SLURM_STEP_ID', '0')}.{restart}"
-        made.mkdir(exist_ok=True)
+        folder = runs / f"slurm_{os.environ['SLURM_JOB_ID']}.{os.environ.get('SLURM_STEP_ID', '0')}.{restart}"
+        folder.mkdir(exist_ok=True)
         if os.environ.get("SLURM_PROCID", "0") == "0":
-            number(made)
+            number(folder)
     else:
-        made = folder_of_now(runs)
-    os.environ["GANZOO_RUN_DIR"] = str(made)
-    return made
+        folder = folder_of_now(runs)
+    os.environ["GANZOO_RUN_DIR"] = str(folder)
+    return folder
 
 
 def agreed_by_torchrun(runs: Path, environment: TorchElasticEnvironment) -> Path:
@@ -119,12 +119,12 @@ def folder_of_now(runs: Path) -> Path:
     """Make a folder that nobody else has, named by the time."""
     now = time.strftime("%Y-%m-%d_%H-%M-%S")
     for attempt in count():
-        made = runs / (f"{now}~{attempt}" if attempt else now)
+        folder = runs / (f"{now}~{attempt}" if attempt else now)
         with suppress(FileExistsError):
-            made.mkdir(parents=True)  # another run that failed may have removed the folder above
-            number(made)
+            folder.mkdir(parents=True)  # another run that failed may have removed the folder above
+            number(folder)
             break
-    return made
+    return folder
 
 
 @rank_zero_only

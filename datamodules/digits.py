@@ -34,7 +34,7 @@ class DigitsDataModule(ImageDataModule):
 
     def load(self) -> dict[str, Images]:
         """Read the installed copy; scale grey levels 0..16 to 0..255."""
-        from sklearn.datasets import load_digits  # costs a second: paid only by those who use it
+        from sklearn.datasets import load_digits  # costs a second: needed only by those who use it
 
         digits = load_digits()
         images = torch.from_numpy(digits.images).float().unsqueeze(1) * (255 / 16)

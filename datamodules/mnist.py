@@ -78,7 +78,7 @@ class MNISTDataModule(ImageDataModule):
         if not self.download or not self.missing():
             return
         self.check_places()
-        from torchvision.datasets import MNIST  # costs seconds: paid only by those who download
+        from torchvision.datasets import MNIST  # costs seconds: needed only by those who download
 
         timeout = socket.getdefaulttimeout()
         socket.setdefaulttimeout(STALL_TIMEOUT)  # torchvision itself would wait for ever

@@ -65,7 +65,7 @@ def write(path: Path, result: Result) -> None:
 
 def log_row(logger: WandbLogger, result: Result, grid: Path) -> None:
     """Log one row: what was tested, its sample grid if any, each score and real data's. Runs make one table."""
-    import wandb  # a second of import time, paid only by runs that log there
+    import wandb  # a second of import time, needed only by runs that log there
 
     row: dict[str, Any] = {name: result[name] for name in ("checkpoint", "step", "samples", "scorer")}
     row["grid"] = wandb.Image(str(grid)) if grid.is_file() else None
