@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 
 import torch
 from lightning.pytorch import Trainer
@@ -45,8 +46,7 @@ def ours(data: ImageDataModule) -> Epoch:
 
 def in_a_file(data: ImageDataModule, folder: Path) -> StoredImages:
     """Move the training images of a data module to a file."""
-    images, labels = data.splits["train"]
-    assert isinstance(images, Tensor)
+    images, labels = cast("tuple[Tensor, Tensor]", data.splits["train"])  # not yet in a file
     stored = store(lambda: [images.contiguous().numpy()], tuple(images.shape), f"{type(data).__name__}.npy", [folder])
     data.splits["train"] = Images(stored, labels)
     return stored

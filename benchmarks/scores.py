@@ -4,6 +4,7 @@ python -m benchmarks.scores --data_dir data
 """
 
 import argparse
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -39,8 +40,7 @@ def main() -> None:
     args = parser.parse_args()
     data = MNISTDataModule(data_dir=args.data_dir)
     data.setup()
-    train, labels = data.splits["train"]
-    assert isinstance(train, Tensor), "MNIST is in memory"
+    train, labels = cast("tuple[Tensor, Tensor]", data.splits["train"])  # MNIST is in memory
     test = to_unit_range(data.splits["test"].images[: args.samples])
     names = ["fid", "inception_score", "modified_inception_score", "precision", "recall", "density", "coverage"]
     names.append("sliced_wasserstein")

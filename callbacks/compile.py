@@ -1,7 +1,7 @@
 """Compiled training."""
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from zoo.engine.compiled import compiled
@@ -27,9 +27,8 @@ class Compile(Callback):
     def __init__(self, losses: bool = False) -> None:
         self.losses = losses
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Put graphs in the functions' places."""
-        assert isinstance(pl_module, AdversarialModule)
         pl_module.compiled = None  # of a run that failed
         if not self.losses:
             return
@@ -44,11 +43,10 @@ class Compile(Callback):
             raise MisconfigurationException("compile.losses is for whole batches: accumulate must be 1")
         pl_module.compiled = compiled(pl_module.graphs, pl_module.observed)
 
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Leave the model as it was."""
-        assert isinstance(pl_module, AdversarialModule)
         pl_module.compiled = None
 
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+    def on_exception(self, trainer: Trainer, pl_module: AdversarialModule, exception: BaseException) -> None:
         """Leave the model as it was."""
         self.on_fit_end(trainer, pl_module)

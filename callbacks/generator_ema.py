@@ -1,6 +1,6 @@
 """Generator averaging."""
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 
 from zoo.engine.module import AdversarialModule
 
@@ -21,8 +21,7 @@ class GeneratorEMA(Callback):
             raise ValueError(f"decay must be in [0, 1), got {decay}")
         self.decay = decay
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Begin to average, or go on; on the device, and with what a checkpoint brought."""
-        assert isinstance(pl_module, AdversarialModule)
         if self.decay is not None:
             pl_module.average(self.decay)

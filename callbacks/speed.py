@@ -25,10 +25,9 @@ class Speed(Callback):
         self.last = time.perf_counter(), self.images_seen
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: AdversarialModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Count the images; log where the losses are logged."""
-        assert isinstance(pl_module, AdversarialModule)
         self.images_seen += len(images_of(batch)) * trainer.world_size
         if pl_module.is_logged_step and self.last:
             now, (then, seen) = time.perf_counter(), self.last

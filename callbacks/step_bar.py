@@ -51,12 +51,11 @@ class StepBar(ProgressBar):
         self.messages.enter_context(logging_redirect_tqdm(loggers))  # each on a line of its own
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: AdversarialModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Show one more step."""
         if self.bar is None:
             return
-        assert isinstance(pl_module, AdversarialModule)
         if pl_module.is_logged_step:
             newest = trainer.callback_metrics
             shown = {

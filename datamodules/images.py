@@ -3,7 +3,7 @@
 import os
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
@@ -31,6 +31,14 @@ def to_unit_range(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     if images.is_floating_point():
         return images.to(dtype)
     return images.to(dtype).div_(127.5).sub_(1.0)
+
+
+def on_device(data: Images, device: torch.device, num_workers: int) -> Images:
+    """Return `data` on `device`, if no CPU and if it fits in RESIDENT_BYTES: then no image travels."""
+    if device.type == "cpu" or num_workers or data.images.nbytes > RESIDENT_BYTES:
+        return data
+    images = data.images if isinstance(data.images, Tensor) else data.images[:]
+    return Images(images.to(device), data.labels.to(device))
 
 
 class ImageDataModule(LightningDataModule):
@@ -120,16 +128,7 @@ class ImageDataModule(LightningDataModule):
             first_step=lambda: trainer.global_step * trainer.accumulate_grad_batches,
             sampling=self.sampling,
         )
-        return batch_loader(self.near(data), sampler, self.num_workers)
-
-    def near(self, data: Images) -> Images:
-        """Return `data` on the trainer's device, if no CPU and if it fits in RESIDENT_BYTES: then no image travels."""
-        assert self.trainer is not None
-        device = self.trainer.strategy.root_device
-        if device.type == "cpu" or self.num_workers or data.images.nbytes > RESIDENT_BYTES:
-            return data
-        images = data.images if isinstance(data.images, Tensor) else data.images[:]
-        return Images(images.to(device), data.labels.to(device))
+        return batch_loader(on_device(data, trainer.strategy.root_device, self.num_workers), sampler, self.num_workers)
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what the images of every training step follow from, beside the step, as plain values."""
@@ -183,8 +182,7 @@ class ImageDataModule(LightningDataModule):
         """Scale uint8 images to [-1, 1] and, in training, flip half of them; leave anything else alone."""
         if not isinstance(batch, Images) or self.trainer is None:
             return batch
-        images = batch.images
-        assert isinstance(images, Tensor), "a batch is in memory"
+        images = cast("Tensor", batch.images)  # a batch is in memory
         if self.flip and self.trainer.training:
             generator = seeded("flip", run_seed(), self.trainer.global_rank, self.trainer.global_step)
             mirrored = torch.rand(len(images), generator=generator) < 0.5
@@ -193,6 +191,5 @@ class ImageDataModule(LightningDataModule):
             images = torch.where(
                 mirrored.to(images.device, non_blocking=True).view(-1, 1, 1, 1), images.flip(-1), images
             )
-        dtype = self.trainer.lightning_module.dtype
-        assert isinstance(dtype, torch.dtype)
+        dtype = cast("torch.dtype", self.trainer.lightning_module.dtype)
         return Scaled(to_unit_range(images, dtype), batch.labels)

@@ -187,6 +187,5 @@ class GAN(AdversarialModule):
         hparams_file = kwargs.get("hparams_file", args[1] if len(args) > 1 else None)
         if isinstance(checkpoint_path, str | Path):
             trust.check_file(Path(checkpoint_path), cls, kwargs if hparams_file is None else None)
-        model = super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True} | kwargs)
-        assert isinstance(model, GAN)
+        model: GAN = super().load_from_checkpoint(checkpoint_path, *args, **{"weights_only": True} | kwargs)
         return model.eval()

@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 import torch
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 from PIL import Image
 from torch import Tensor
 from torchvision.utils import make_grid
@@ -80,7 +80,7 @@ class ImageGrid(Pictures):
             images = (images - low) / (high - low).clamp(min=1e-12) * 2 - 1
         return grid_picture(images)
 
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_test_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Draw the tested generator, and real images to hold beside it."""
         super().on_test_end(trainer, pl_module)
         splits = getattr(trainer.datamodule, "splits", {})  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from PIL import Image
 
@@ -54,19 +54,19 @@ class Pictures(Callback):
         """Return the seed of each picture's latents: the same draws for all."""
         return torch.Generator().manual_seed(self.seed)
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Forget the pictures of an earlier run."""
         self.drawn_step, self.drawn = -1, []
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: AdversarialModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Draw when the step is due."""
         step = trainer.global_step
         if step % self.every_n_steps == 0 or step == 1:
             self.draw(trainer, pl_module, f"step_{step:07d}", step)
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Draw the last step, whatever ended the training, and write all pictures as one that moves."""
         if self.drawn_step != (step := trainer.global_step):
             self.draw(trainer, pl_module, f"step_{step:07d}", step)
@@ -77,14 +77,12 @@ class Pictures(Callback):
             except OSError as error:
                 log.warning("no picture %s (%s)", path, error.strerror)
 
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_test_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Draw the tested model, whose trainer has taken no steps itself."""
-        assert isinstance(pl_module, AdversarialModule)
         self.draw(trainer, pl_module, "test", pl_module.trained_steps)
 
-    def draw(self, trainer: Trainer, model: LightningModule, name: str, step: int) -> None:
+    def draw(self, trainer: Trainer, model: AdversarialModule, name: str, step: int) -> None:
         """Draw one picture, and send it to every place."""
-        assert isinstance(model, AdversarialModule)
         if not (trainer.is_global_zero and self.draws(model)):
             return
         self.drawn_step = step

@@ -86,10 +86,9 @@ class Guard(Callback):
 
     @torch.no_grad()
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: AdversarialModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Look at losses and weights; wait for the device, as logging does."""
-        assert isinstance(pl_module, AdversarialModule)
         if not pl_module.is_logged_step:
             return
         broken = [f"{name} is {float(x)}" for name, x in pl_module.observed.items() if not math.isfinite(float(x))]
@@ -124,21 +123,19 @@ class Guard(Callback):
         self.diversity = Diversity()
 
     def on_validation_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
+        self, trainer: Trainer, pl_module: AdversarialModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Add samples and real images, and the critic's outputs on the first of them."""
         real = images_of(batch)
         self.diversity.add(real, outputs)
         if batch_idx == 0:
-            assert isinstance(pl_module, AdversarialModule)
             labels = labels_of(batch, pl_module).repeat(2) if pl_module.is_conditional else None
             self.diversity.add_outputs(pl_module.critic_on(torch.cat([real, outputs.to(real.dtype)]), labels))
 
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Report what this very validation shows."""
         if (not trainer.training and trainer.state.fn != "fit") or trainer.sanity_checking:
             return
-        assert isinstance(pl_module, AdversarialModule)
         self.watch_weights(trainer, pl_module)
         symptoms = self.symptoms(trainer)
         sick = {kind for kind, symptom in symptoms.items() if symptom}
