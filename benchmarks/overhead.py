@@ -22,7 +22,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from benchmarks.ablation import result_of
 from cli import main as ganzoo
-from commands.hooks import EVERY_UPDATE, silence
+from commands.run_callbacks import EVERY_UPDATE, silence
 
 # recipe -> the steps of a turn, at least as many as lie between two that are logged
 RECIPES = {"gan_toy": 100, "gan_mlp_mnist": 50, "wgan_mlp_mnist": 50}

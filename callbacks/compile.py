@@ -27,6 +27,10 @@ class Compile(Callback):
     def __init__(self, losses: bool = False) -> None:
         self.losses = losses
 
+    def is_needed(self, model: AdversarialModule, command: str) -> bool:
+        """Return whether anything is compiled."""
+        return self.losses
+
     def on_fit_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Put graphs in the functions' places."""
         pl_module.compiled = None  # of a run that failed

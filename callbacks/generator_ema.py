@@ -21,6 +21,10 @@ class GeneratorEMA(Callback):
             raise ValueError(f"decay must be in [0, 1), got {decay}")
         self.decay = decay
 
+    def is_needed(self, model: AdversarialModule, command: str) -> bool:
+        """Return whether there is an average to begin."""
+        return self.decay is not None
+
     def on_fit_start(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Begin to average, or go on; on the device, and with what a checkpoint brought."""
         if self.decay is not None:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -26,6 +27,13 @@ class StepBar(ProgressBar):
         self.bar: tqdm[Any] | None = None
         self.enabled = True
         self.messages = ExitStack()
+
+    @classmethod
+    def left_out_by(cls, trainer_options: Mapping[str, Any]) -> bool:
+        """Return whether the Trainer's options switch progress bars off, or give another one."""
+        given = trainer_options.get("callbacks") or []
+        others = given if isinstance(given, list) else [given]
+        return trainer_options.get("enable_progress_bar") is False or any(isinstance(x, ProgressBar) for x in others)
 
     def disable(self) -> None:
         """Hide the bar: Lightning calls this on every rank but 0."""

@@ -15,10 +15,10 @@ from lightning.pytorch.utilities import rank_zero_info
 import callbacks
 from commands.checkpoint_io import AtomicCheckpointIO
 from commands.ending import Ending
-from commands.hooks import is_busy, silence, snake_case, unwanted
 from commands.loggers import build_loggers
 from commands.ranks import stop_together
 from commands.resuming import checked_steps, checkpoint_meant, run_name
+from commands.run_callbacks import CALLBACKS, is_needed, left_out, silence, snake_case
 from commands.run_folder import forget_if_empty, log_file, new_run_folder
 from datamodules import DataError, ImageDataModule
 from zoo.engine import precision
@@ -26,12 +26,6 @@ from zoo.engine.compatible import check_options
 from zoo.networks import count_parameters
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
-
-# What every run has; each does nothing where it has nothing to do.
-CALLBACKS = (
-    "Compile", "GeneratorEMA", "ImageGrid", "LabelGrid", "Scatter", "Scores", "Guard", "Speed", "StepBar",
-    "SampleWriter", "BestCheckpoint", "LastCheckpoint",
-)  # fmt: skip
 
 PLAYERS = "generator", "critic", "prior"
 
@@ -111,7 +105,7 @@ class ZooCLI(LightningCLI):
         self.settle_run_dir()
         log_file(self.run_dir / "log.txt")
         config, ours = self._get(self.config_init, "trainer"), self._parser(self.subcommand).callback_keys
-        ours[:] = [key for key in ours if key not in unwanted(config)]
+        ours[:] = [key for key in ours if key not in left_out(config)]
         if config.get("logger") is None:
             kinds = self._get(self.config, "loggers")
             kwargs["logger"] = build_loggers(kinds, self.run_dir, str(self.subcommand), self.checkpoint)
@@ -119,10 +113,11 @@ class ZooCLI(LightningCLI):
         kwargs["plugins"] = [*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpointIO()]
         trainer = super().instantiate_trainer(default_root_dir=str(self.run_dir), **kwargs)
         stop_together(trainer)
-        busy = [each for each in trainer.callbacks if is_busy(each, self.model, str(self.subcommand))]  # type: ignore[attr-defined]
-        for callback in busy:
+        given = trainer.callbacks  # type: ignore[attr-defined]
+        needed = [each for each in given if is_needed(each, self.model, str(self.subcommand))]
+        for callback in needed:
             silence(callback)
-        trainer.callbacks = [Ending(), *busy]  # type: ignore[attr-defined]
+        trainer.callbacks = [Ending(), *needed]  # type: ignore[attr-defined]
         if isinstance(trainer.strategy, DDPStrategy) and config.get("strategy") in ("auto", "ddp"):
             # Each player's backward leaves the other's parameters without gradients, which plain DDP refuses.
             trainer.strategy._ddp_kwargs["find_unused_parameters"] = True

@@ -12,7 +12,7 @@ from benchmarks.data import bytes_to_steps
 from benchmarks.loops import Bare, textbook
 from benchmarks.overhead import EmptyHooks, EveryStep
 from callbacks import Guard
-from commands.hooks import EVERY_UPDATE
+from commands.run_callbacks import EVERY_UPDATE
 from helpers.models import CONV, MARKS, SEED, build, loader, weights
 from helpers.runs import fit
 from zoo.engine.randomness import derive_seed

@@ -1,8 +1,9 @@
 """The best state of a run by a score."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningModule, Trainer
@@ -35,6 +36,11 @@ class BestCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
             save_on_train_epoch_end=False,
         )
+
+    @classmethod
+    def left_out_by(cls, trainer_options: Mapping[str, Any]) -> bool:
+        """Return whether the Trainer's options switch checkpoints off."""
+        return trainer_options.get("enable_checkpointing") is False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Find its folder."""

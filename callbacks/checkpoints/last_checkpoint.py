@@ -1,7 +1,7 @@
 """The newest state of a run, to resume from."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,11 @@ class LastCheckpoint(Checkpoint):
             raise ValueError(f"{type(self).__name__}: every_n_steps must be at least 1, got {every_n_steps}")
         self.every_n_steps = every_n_steps
         self.saved_step = self.refused_step = -1
+
+    @classmethod
+    def left_out_by(cls, trainer_options: Mapping[str, Any]) -> bool:
+        """Return whether the Trainer's options switch checkpoints off."""
+        return trainer_options.get("enable_checkpointing") is False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget what an earlier run saved."""

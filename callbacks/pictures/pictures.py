@@ -50,6 +50,10 @@ class Pictures(Callback):
     def picture(self, trainer: Trainer, model: AdversarialModule) -> Image.Image:
         """Draw the model as it is."""
 
+    def is_needed(self, model: AdversarialModule, command: str) -> bool:
+        """Return whether such models are drawn."""
+        return self.draws(model)
+
     def latents_seed(self) -> torch.Generator:
         """Return the seed of each picture's latents: the same draws for all."""
         return torch.Generator().manual_seed(self.seed)

@@ -27,6 +27,10 @@ class SampleWriter(Callback):
         self.first: list[torch.Tensor] = []
         self.written = 0  # of latents, by this process
 
+    def is_needed(self, model: LightningModule, command: str) -> bool:
+        """Return whether there are samples to write: in `predict` alone."""
+        return command == "predict"
+
     def folder(self, trainer: Trainer) -> Path:
         """Return `predictions/` under the trainer's default_root_dir; make it if needed."""
         folder = Path(trainer.default_root_dir) / "predictions"
