@@ -7,8 +7,10 @@ import torch
 from torch.testing import assert_close
 
 from helpers.scorer import draw, fid_of, is_of, kid_of, precision_recall
-from zoo.scores.feature_scores import KID, InceptionScore, own_randomness
+from zoo.scores.inception_score import InceptionScore
+from zoo.scores.kid import KID
 from zoo.scores.precision_recall import PrecisionRecall
+from zoo.scores.precomputed import own_randomness
 
 # -- Inception Score --
 

@@ -4,7 +4,9 @@ import torch
 from torch import nn
 
 from zoo.scores.evaluation import Evaluation
-from zoo.scores.feature_scores import FID, KID, InceptionScore
+from zoo.scores.fid import FID
+from zoo.scores.inception_score import InceptionScore
+from zoo.scores.kid import KID
 from zoo.scores.precision_recall import PrecisionRecall
 from zoo.scores.scorer import Scorer
 

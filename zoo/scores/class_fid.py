@@ -5,7 +5,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
-from zoo.scores.feature_scores import FID
+from zoo.scores.fid import FID
 
 
 class ClassFID(Metric):

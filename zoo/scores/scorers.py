@@ -37,7 +37,7 @@ def load_scorer(name: str) -> Scorer:
         if name in INDEX:
             return load_shipped(name, FOLDER / f"{name}.safetensors", INDEX[name])
         if name == "inception":
-            from zoo.scores.inception import load_inception  # it takes a second, and few need it
+            from zoo.scores.inception_network import load_inception  # it takes a second, and few need it
 
             return load_inception()
         if Path(name).is_file():

@@ -6,7 +6,9 @@ from zoo.scores.class_accuracy import ClassAccuracy
 from zoo.scores.class_diversity import ClassDiversity
 from zoo.scores.class_fid import ClassFID
 from zoo.scores.density_coverage import DensityCoverage
-from zoo.scores.feature_scores import FID, KID, InceptionScore
+from zoo.scores.fid import FID
+from zoo.scores.inception_score import InceptionScore
+from zoo.scores.kid import KID
 from zoo.scores.metric_spec import MetricSpec
 from zoo.scores.precision_recall import PrecisionRecall
 from zoo.scores.sliced_wasserstein import SlicedWasserstein

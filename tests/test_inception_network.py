@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-import zoo.scores.inception
 from datamodules.images import to_unit_range
+from zoo.scores import inception_network
 from zoo.scores.scorer import ScorerError
 from zoo.scores.scorers import load_scorer
 
@@ -29,7 +29,7 @@ def weights(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(extractor.FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
         network = extractor.FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], nothing)
-    path = tmp_path_factory.mktemp("inception") / zoo.scores.inception.FILE
+    path = tmp_path_factory.mktemp("inception") / inception_network.FILE
     torch.save(network.state_dict(), path)
     return path, hashlib.sha256(path.read_bytes()).hexdigest(), network
 
@@ -38,7 +38,7 @@ def weights(tmp_path_factory):
 def test_inception_sees_8_bit_rgb_and_gives_features_and_logits(weights, monkeypatch):
     path, sha256, network = weights
     monkeypatch.setenv("GANZOO_INCEPTION", str(path))
-    scorer = zoo.scores.inception.load_inception(sha256)
+    scorer = inception_network.load_inception(sha256)
     assert (scorer.name, scorer.num_features, scorer.num_classes) == ("inception", 2048, 1008)
     levels = torch.randint(0, 256, (2, 1, 9, 9), dtype=torch.uint8)
     features, logits = scorer(to_unit_range(levels))
@@ -62,8 +62,8 @@ def test_inception_is_checked_before_it_is_loaded(weights, monkeypatch):
 @needs_fidelity
 def test_inception_is_found_in_the_hub_cache(weights, monkeypatch):
     monkeypatch.delenv("GANZOO_INCEPTION", raising=False)
-    monkeypatch.setattr(zoo.scores.inception, "folder", lambda: weights[0].parent)
-    assert zoo.scores.inception.find_weights() == weights[0]
+    monkeypatch.setattr(inception_network, "folder", lambda: weights[0].parent)
+    assert inception_network.find_weights() == weights[0]
 
 
 @needs_fidelity
@@ -72,7 +72,7 @@ def test_code_in_the_file_is_not_run(tmp_path, monkeypatch):
     torch.save({"fc.weight": nn.ReLU()}, path)
     monkeypatch.setenv("GANZOO_INCEPTION", str(path))
     with pytest.raises(ScorerError, match="weights_only"):
-        zoo.scores.inception.load_inception(hashlib.sha256(path.read_bytes()).hexdigest())
+        inception_network.load_inception(hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @needs_fidelity
@@ -82,15 +82,22 @@ def test_without_weights_the_error_says_what_to_do(given, tmp_path, monkeypatch)
         monkeypatch.setenv("GANZOO_INCEPTION", str(tmp_path / "none.pth"))
     else:
         monkeypatch.delenv("GANZOO_INCEPTION", raising=False)
-        monkeypatch.setattr(zoo.scores.inception, "URL", "http://127.0.0.1:9/none.pth")  # nobody listens there
-    monkeypatch.setattr(zoo.scores.inception, "folder", lambda: tmp_path / "cache")
+        monkeypatch.setattr(inception_network, "URL", "http://127.0.0.1:9/none.pth")  # nobody listens there
+    monkeypatch.setattr(inception_network, "folder", lambda: tmp_path / "cache")
     begin = time.monotonic()
     with pytest.raises(ScorerError) as error:
         load_scorer("inception")
     assert time.monotonic() - begin < 5
     message = str(error.value)
     assert "\n" not in message
-    for part in (zoo.scores.inception.URL, str(tmp_path / "cache"), "GANZOO_INCEPTION", "shipped", "mnist", "none.pth"):
+    for part in (
+        inception_network.URL,
+        str(tmp_path / "cache"),
+        "GANZOO_INCEPTION",
+        "shipped",
+        "mnist",
+        "none.pth",
+    ):
         assert part in message
     assert not list(tmp_path.rglob("*.part"))
 
@@ -99,7 +106,7 @@ def test_a_download_that_is_wrong_leaves_nothing(tmp_path):
     source, target = tmp_path / "source", tmp_path / "cache" / "target"
     source.write_bytes(b"right")
     with pytest.raises(ScorerError, match="sha256 is"):
-        zoo.scores.inception.download(source.as_uri(), target, "0" * 64)
+        inception_network.download(source.as_uri(), target, "0" * 64)
     assert not list((tmp_path / "cache").iterdir())
-    zoo.scores.inception.download(source.as_uri(), target, hashlib.sha256(b"right").hexdigest())
+    inception_network.download(source.as_uri(), target, hashlib.sha256(b"right").hexdigest())
     assert target.read_bytes() == b"right"
