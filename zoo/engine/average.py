@@ -20,21 +20,25 @@ class MovingAverage(nn.Module, Generic[M]):
         module: what is copied now, and averaged from its next update on.
         decay: of the average, in [0, 1): it looks back over about 1 / (1 - decay) updates.
         warmup: updates; 0 has the full decay from the first update on.
+        start: the update, from 1, with which warmup and averaging begin; before it, the average is a copy.
     """
 
-    def __init__(self, module: M, decay: float = 0.999, warmup: int = 9) -> None:
+    def __init__(self, module: M, decay: float = 0.999, warmup: int = 9, start: int = 0) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"decay must be in [0, 1), got {decay}")
-        if warmup < 0:
-            raise ValueError(f"warmup must be at least 0, got {warmup}")
+        if warmup < 0 or start < 0:
+            raise ValueError(f"warmup and start must be at least 0, got {warmup} and {start}")
         super().__init__()
         self.module: M = deepcopy(module).requires_grad_(False)
-        self.decay, self.warmup, self.updates = decay, warmup, 0
+        self.decay, self.warmup, self.start, self.updates = decay, warmup, start, 0
 
     def next_decay(self, images: int) -> float:
         """Return the decay of an update after `images` more images, and count it."""
-        warm = self.updates / (self.updates + self.warmup) if self.warmup else 1.0
+        begun = self.updates - max(self.start - 1, 0)
         self.updates += 1
+        if begun < 0:
+            return 0.0
+        warm = begun / (begun + self.warmup) if self.warmup else 1.0
         return min(self.decay, warm)
 
     @torch.no_grad()
