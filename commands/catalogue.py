@@ -45,12 +45,13 @@ def describe(name: str) -> dict[str, Any]:
     others have not. The `trainable` ones are the weights alone.
     """
     import yaml
+    from torch import device
 
     from zoo.networks import count_parameters
 
     recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     data = build(recipe["data"])
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), device("meta"):  # counted without memory, however large
         warnings.simplefilter("ignore")  # of what a model advises against: whoever trains it is told
         model = build(recipe["model"], image_shape=data.image_shape, num_classes=data.num_classes)
     return {

@@ -5,7 +5,20 @@ A generator maps latents [N, D] to images [N, C, H, W] in [-1, 1]; a critic maps
 """
 
 from zoo.engine.building import build, build_named
-from zoo.networks import began, dcgan, deligan_conv, infogan, keras_conv, matlab_conv, mlp, resnet, small_conv, toy
+from zoo.networks import (
+    began,
+    biggan,
+    dcgan,
+    deligan_conv,
+    infogan,
+    keras_conv,
+    matlab_conv,
+    mlp,
+    resnet,
+    sagan,
+    small_conv,
+    toy,
+)
 from zoo.networks.pair import Pair, Tiny
 from zoo.networks.traits import count_parameters, is_random, mixes_samples
 
@@ -15,6 +28,8 @@ NETWORKS: dict[str, Pair] = {
     "matlab_conv": matlab_conv.PAIR,
     "deligan_conv": deligan_conv.PAIR,
     "sngan_resnet": resnet.PAIR,
+    "sagan": sagan.PAIR,
+    "biggan": biggan.PAIR,
     "small_conv": small_conv.PAIR,
     "dcgan": dcgan.PAIR,
     "infogan": infogan.PAIR,

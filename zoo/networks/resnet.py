@@ -25,15 +25,16 @@ class Norm(nn.Module):
     Args:
         features: channels.
         num_classes: of the labels; None has one gain and bias for all.
+        eps: added to the variance.
     """
 
-    def __init__(self, features: int, num_classes: int | None) -> None:
+    def __init__(self, features: int, num_classes: int | None, eps: float = EPS) -> None:
         super().__init__()
         self.conditional = num_classes is not None
         self.norm = (
-            nn.BatchNorm2d(features, eps=EPS)
+            nn.BatchNorm2d(features, eps=eps)
             if num_classes is None
-            else ConditionalBatchNorm2d(num_classes, features, eps=EPS)
+            else ConditionalBatchNorm2d(num_classes, features, eps=eps)
         )
 
     def forward(self, features: Tensor, labels: Tensor | None) -> Tensor:
@@ -99,16 +100,17 @@ class ResNetGenerator(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """ReLU, convolution, ReLU, convolution, and half the sides if `down`; plus the input, through a 1x1 if `down`.
+    """ReLU, convolution, ReLU, convolution, and half the sides if `down`; plus the input.
 
-    The first block of a critic sees the image itself: no ReLU before it, and its shortcut halves before the 1x1.
+    The input goes through a 1x1 where the sides or the channels change. The first block of a critic sees the image
+    itself: no ReLU before it, and its shortcut halves before the 1x1.
     """
 
     def __init__(self, inputs: int, width: int, *, down: bool, first: bool = False) -> None:
         super().__init__()
         self.down, self.first = down, first
         self.conv1, self.conv2 = SpectralConv2d(inputs, width, 3), SpectralConv2d(width, width, 3)
-        self.shortcut = SpectralConv2d(inputs, width, 1) if down else nn.Identity()
+        self.shortcut = SpectralConv2d(inputs, width, 1) if down or inputs != width else nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
         """Map [N, inputs, H, W] to [N, width, H, W], or half of the sides."""
