@@ -45,7 +45,7 @@ def test_a_conditional_model_needs_data_with_classes(cls):
 
 @conditional
 def test_a_batch_without_labels_is_one_clear_line(cls, tmp_path):
-    model = build(cls)
+    model = build(cls, critic_steps=1)
     images = torch.rand(8, *model.image_shape) - 0.5
     with pytest.raises(BatchError, match=r"a batch must be \(images, labels\), labels int64 \[N\] in 0 .. 2; got none"):
         fit(tmp_path, model, data=DataLoader(TensorDataset(images), batch_size=5))
@@ -140,7 +140,7 @@ def test_predict_takes_labels_with_numbers_and_from_the_model_s_options(tmp_path
 
 @conditional
 def test_labels_beyond_the_model_s_classes_are_one_clear_line(cls, tmp_path):
-    model = build(cls)
+    model = build(cls, critic_steps=1)
     images = torch.rand(10, *model.image_shape) - 0.5
     data = DataLoader(TensorDataset(images, torch.arange(10) % 5), batch_size=10)
     message = r"labels must be in 0 .. 2 for a model with num_classes=3, the first batch has 0 .. 4"

@@ -5,7 +5,7 @@
 Every function returns a scalar unless its docstring gives a shape.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import log, pi
 
 import torch
@@ -94,6 +94,17 @@ def pull_away(features: Tensor) -> Tensor:
     cosines = directions @ directions.T
     n = len(features)
     return (cosines.square().sum() - cosines.diagonal().square().sum()) / (n * (n - 1))
+
+
+def orthogonal_penalty(weights: Iterable[Tensor]) -> Tensor:
+    """Compute the sum over weights [out, ...] of ||W W^T o (1 - I)||^2, W [out, rest]; arXiv:1809.11096, Equation 3.
+
+    The rows of W, one for each output, are to be orthogonal, whatever their length. The paper writes W^T W; its code
+    takes W W^T.
+    """
+    rows = [weight.flatten(1) for weight in weights]
+    # each pair once above the diagonal: the norms on it are never subtracted
+    return torch.stack([2 * (each @ each.T).triu(1).square().sum() for each in rows]).sum()
 
 
 def gaussian_nll(codes: Tensor, means: Tensor, variances: Tensor | float = 1.0) -> Tensor:

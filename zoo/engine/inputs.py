@@ -33,11 +33,13 @@ ENOUGH = 64
 
 
 def critic_batches(model: "AdversarialModule", batch: Any) -> Sequence[Batch]:
-    """Return a checked batch, cut into one equal part for each critic update. Raises BatchError."""
-    images, count = images_of(batch), model.critic_steps * model.accumulate
+    """Return a checked batch, cut into equal parts: for each critic update, or all of them. Raises BatchError."""
+    images, parts = images_of(batch), model.batches_per_step
+    count = parts * model.accumulate
+    named = "critic_steps" if parts == model.critic_steps else "batches_per_step"
     if not images.is_floating_point() or not len(images) or len(images) % count:
         raise BatchError(
-            f"a training batch must hold float images in [-1, 1], a multiple of critic_steps={model.critic_steps} x "
+            f"a training batch must hold float images in [-1, 1], a multiple of {named}={parts} x "
             f"accumulate={model.accumulate} of them; got {len(images)} of dtype {images.dtype}"
             + ("" if images.is_floating_point() else ": give images / 127.5 - 1 of bytes")
         )
@@ -47,10 +49,10 @@ def critic_batches(model: "AdversarialModule", batch: Any) -> Sequence[Batch]:
         if not model.is_scaled:
             check_range(images)
             check_labels(batch, model)
-        warn_of_turns(model, len(images) // model.critic_steps)
+        warn_of_turns(model, len(images) // parts)
     if len(images) == count:
         check_batch_norm(model, images)
-    return Batch(images, labels_of(batch, model) if model.is_conditional else None).cut(model.critic_steps)
+    return Batch(images, labels_of(batch, model) if model.is_conditional else None).cut(parts)
 
 
 def images_of(batch: Any) -> Tensor:
