@@ -7,7 +7,7 @@
 `memory`: the peak of the recipe's run, one validation included, against that of the bare loop of benchmarks/loops.py,
 each in a process of its own. `start`: from the command to the end of the first step, against importing torch, lightning
 and torchvision alone. `scores`: 10,000 images through the scorer of MNIST, and the scores. Times are the process' own
-with one thread. benchmarks/shares.py has what is done at intervals.
+with one thread. benchmarks/intervals.py has what is done at intervals.
 """
 
 import argparse

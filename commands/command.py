@@ -16,10 +16,10 @@ import callbacks
 from commands.checkpoint_io import AtomicCheckpointIO
 from commands.ending import Ending
 from commands.loggers import build_loggers
-from commands.ranks import stop_together
-from commands.resuming import checked_steps, checkpoint_meant, run_name
+from commands.resuming import checked_steps, checkpoint_meant
 from commands.run_callbacks import CALLBACKS, is_needed, left_out, silence, snake_case
-from commands.run_folder import forget_if_empty, log_file, new_run_folder
+from commands.run_folder import forget_if_empty, log_file, new_run_folder, run_name
+from commands.stop_together import stop_together
 from datamodules import DataError, ImageDataModule
 from zoo.engine import precision
 from zoo.engine.compatible import check_options

@@ -79,6 +79,13 @@ class RunConfig(SaveConfigCallback):
             tell_loggers(trainer, {"configuration": yaml.safe_load(text), "environment": made_with}, text)
 
 
+def run_name(config: Any) -> str:
+    """Return what the folder of the runs is called: as the last configuration file is, or the model."""
+    if config.get("config"):
+        return Path(str(config.config[-1])).stem
+    return str(config.model.class_path).rsplit(".", 1)[-1]
+
+
 def new_run_folder(runs: Path) -> Path:
     """Make `runs/<time>`, once for all processes of a run, however they were started.
 

@@ -9,13 +9,13 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from callbacks.scoring.guard import GuardError
-from commands import recipes, scorers
+from commands import recipes, train_scorer
 from commands.command import ZooCLI
 from commands.interrupts import patient_interrupts
 from commands.messages import fail
 from commands.parser import Parser
-from commands.ranks import end_without, is_lost_connection
 from commands.run_folder import RunConfig, quiet_logs
+from commands.stop_together import end_without, is_lost_connection
 from datamodules import DataError, ImageDataModule
 from zoo import GAN
 from zoo.engine.compiled import CompileError, plain_errors
@@ -29,7 +29,7 @@ ABOUT = "GANs, by recipe. `ganzoo list` shows the recipes; `--debug` shows where
 def run(argv: list[str], debug: bool) -> None:
     """Run one command: fit, validate, test, predict or scorer, and what follows it."""
     with quiet_logs(), restore_matmul_precision(), endings(debug), statuses():
-        (scorers.main if argv[0] == "scorer" else train_or_use)(argv)
+        (train_scorer.main if argv[0] == "scorer" else train_or_use)(argv)
 
 
 @contextmanager

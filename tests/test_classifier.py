@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 import cli
-from commands import recipes, scorers
-from commands.scorers import train
+from commands import recipes, train_scorer
+from commands.train_scorer import train
 from helpers.data import write_images
 from zoo.scores.classifier import Classifier, distorted
 from zoo.scores.scorers import INDEX, load_scorer
@@ -153,10 +153,10 @@ def test_the_command_s_classifier_scores_a_run(tmp_path, run, capsys):
     assert json.loads((folder / "scores.json").read_text())["scorer"] == "mine.ckpt"
 
 
-@pytest.mark.parametrize("name", recipes.names(scorers.FOLDER))
+@pytest.mark.parametrize("name", recipes.names(train_scorer.FOLDER))
 def test_every_recipe_of_a_scorer_is_that_of_the_one_that_ships(name):
     """What index.json says of the network, the recipe says too."""
-    recipe = yaml.safe_load((scorers.FOLDER / f"{name}.yaml").read_text())
+    recipe = yaml.safe_load((train_scorer.FOLDER / f"{name}.yaml").read_text())
     assert recipe["data"] == name
     default = {each: parameter.default for each, parameter in inspect.signature(train).parameters.items()}
     for each in ("width", "max_width", "stages"):
@@ -164,4 +164,4 @@ def test_every_recipe_of_a_scorer_is_that_of_the_one_that_ships(name):
 
 
 def test_every_shipped_scorer_has_a_recipe():
-    assert sorted(INDEX) == recipes.names(scorers.FOLDER)
+    assert sorted(INDEX) == recipes.names(train_scorer.FOLDER)

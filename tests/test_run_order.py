@@ -46,7 +46,7 @@ def test_auto_says_which_it_left_out(run, monkeypatch):
     broken = run("fit", "--trainer.max_steps=2") / "checkpoints" / "last.ckpt"
     broken.write_bytes(b"")
     messages = []
-    monkeypatch.setattr("commands.run_order.log.warning", lambda text, *values: messages.append(text % values))
+    monkeypatch.setattr("commands.resuming.log.warning", lambda text, *values: messages.append(text % values))
     run("fit", "--ckpt_path=auto")
     assert len(messages) == 1
     assert f"{broken.parents[1].name}/checkpoints/last.ckpt" in messages[0]

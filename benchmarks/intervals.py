@@ -1,6 +1,6 @@
 """What part of a run goes into validation with its scores, pictures and checkpoints, at a recipe's own intervals.
 
-    python -m benchmarks.shares --recipe gan_mlp_mnist wgan_gp_mnist
+    python -m benchmarks.intervals --recipe gan_mlp_mnist wgan_gp_mnist
 
 Prints a JSON line for each recipe. Times are the process' own with one thread. Real images' features, which a machine
 keeps, are known for all but the first validation of a data set: run it twice.
@@ -76,9 +76,9 @@ def shares(recipe: str) -> dict[str, Any]:
         at_the_end += [
             f"--{key}.every_n_steps={STEPS}" for key in ("image_grid", "label_grid", "scatter", "last_checkpoint")
         ]
-        watch = ["--trainer.profiler=benchmarks.shares.Actions", "--trainer.callbacks+=benchmarks.shares.Clock"]
+        watch = ["--trainer.profiler=benchmarks.intervals.Actions", "--trainer.callbacks+=benchmarks.intervals.Clock"]
         ganzoo([*argv_of(recipe, folder), *at_the_end, *watch])
-    seen = sys.modules["benchmarks.shares"].Actions.seconds
+    seen = sys.modules["benchmarks.intervals"].Actions.seconds
 
     def last(*parts: str) -> float:
         """Return the seconds of the last time: the first step has a picture as well."""
