@@ -1,5 +1,6 @@
-"""One image file of any kind to 8-bit grey or RGB of one size."""
+"""One image file of any kind to 8-bit grey or RGB of one size; what is said of files that are damaged."""
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from threading import Lock
@@ -9,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from datamodules.depth import depth_of, graded
+from datamodules.errors import DataError
 from zoo.files.regular_files import open_regular
 
 #: PIL's decoders that a picture may choose by what it holds, whatever its name; others (EPS!) start programs.
@@ -38,6 +40,14 @@ class Decoded(NamedTuple):
     pixels: np.ndarray
     doubt: str | None
     full: bool
+
+
+class Outcome(NamedTuple):
+    """What came of a file: a problem in one line, or a doubt about its range, or a proof of it; see Decoded."""
+
+    problem: str | None = None
+    doubt: str | None = None
+    full: bool = False
 
 
 def decode(path: Path, channels: int, size: int | tuple[int, int], resize: Resize) -> np.ndarray:
@@ -77,6 +87,26 @@ def read_image(path: Path, channels: int, size: int | tuple[int, int], resize: R
     box = centre_box(image.size, (width, height)) if resize == "crop" else None
     pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
     return Decoded(pixels.reshape(height, width, channels).transpose(2, 0, 1), doubt, full)
+
+
+def decode_into(file: Path, target: np.ndarray, shape: tuple[int, int, int], resize: Resize) -> Outcome:
+    """Decode `file` into `target`, uint8 `shape`."""
+    try:
+        pixels, doubt, full = read_image(file, shape[0], shape[1:], resize)
+    except Exception as error:  # from damaged files: OSError, SyntaxError, struct.error, ...
+        return Outcome(" ".join(f"{type(error).__name__}: {error}".split()))
+    target[...] = pixels
+    return Outcome(None, doubt, full)
+
+
+def check_outcomes(files: Sequence[Path], outcomes: Sequence[Outcome]) -> None:
+    """Raise DataError for bad files; doubtful ones are good where another one proves their range."""
+    proven = any(outcome.full for outcome in outcomes)
+    problems = [outcome.problem or (None if proven else outcome.doubt) for outcome in outcomes]
+    bad = [(file, problem) for file, problem in zip(files, problems, strict=True) if problem]
+    if bad:
+        more = f", and {len(bad) - 1} more files like it" if len(bad) > 1 else ""
+        raise DataError(f"{bad[0][0]}: cannot be read as an image ({bad[0][1]}){more}; replace or remove what is bad")
 
 
 def centre_box(found: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:

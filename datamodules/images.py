@@ -11,8 +11,9 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from datamodules.batches import Images, OrderedBatches, Sampling, ShuffledSteps, batch_loader
+from datamodules.batches import Images, batch_loader
 from datamodules.fingerprint import arguments_of, checksum, differences
+from datamodules.samplers import OrderedBatches, Sampling, ShuffledSteps
 from datamodules.splits import check_splits
 from zoo.engine.inputs import Scaled
 from zoo.engine.randomness import run_seed, seeded
@@ -59,7 +60,7 @@ class ImageDataModule(LightningDataModule):
         flip: mirror each training image left to right with probability 1/2.
         num_workers: worker processes of the loaders; indexing is so cheap that 0 is best on most machines.
         predict_samples: how many images `predict` makes.
-        sampling: how training images are drawn; see `datamodules.batches.ShuffledSteps`.
+        sampling: how training images are drawn; see `datamodules.samplers.ShuffledSteps`.
     """
 
     #: Which shipped classifier scores this data set, if one does.

@@ -5,7 +5,8 @@ from itertools import chain, islice
 import pytest
 import torch
 
-from datamodules.batches import ImageDataset, Images, OrderedBatches, ShuffledSteps, batch_loader
+from datamodules.batches import ImageDataset, Images, batch_loader
+from datamodules.samplers import OrderedBatches, ShuffledSteps
 from zoo.engine.randomness import seeded
 
 

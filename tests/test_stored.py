@@ -7,7 +7,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from callbacks.scoring.feature_cache import FeatureFile
-from datamodules.batches import ImageDataset, Images, OrderedBatches, batch_loader
+from datamodules.batches import ImageDataset, Images, batch_loader
+from datamodules.samplers import OrderedBatches
 from datamodules.splits import held_out
 from datamodules.stored import StoredImages, store
 from zoo.scores.scorers import load_scorer
