@@ -1,4 +1,4 @@
-"""Penalties and regularisers beside the gradient penalty of `zoo.losses`: pure functions, not yet weighted.
+"""Penalties and regularisers beside that of `zoo.gradient_penalty`: pure functions, not yet weighted.
 
 `critic` maps images [N, C, H, W] to outputs [N] and treats samples one by one; an augmentation belongs inside it.
 `real` are images, `on_real` and `on_fake` outputs [N].
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize, relu
 
-from zoo.losses import gradient_norms, input_gradients, mean, norm_penalty
+from zoo.gradient_penalty import gradient_norms, input_gradients, norm_penalty
+from zoo.losses import mean
 
 
 def squared_gradient_norms(critic: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
