@@ -39,7 +39,7 @@ class OwnGradients(DDPStrategy):
 
 
 class Clock(Callback):
-    """When each step ended."""
+    """The times at which steps ended."""
 
     def __init__(self) -> None:
         self.ends: list[float] = []

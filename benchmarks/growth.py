@@ -31,7 +31,7 @@ STEPS = 6
 
 
 class Clock(Callback):
-    """When steps begin."""
+    """The times at which steps begin."""
 
     def __init__(self) -> None:
         self.begun: list[float] = []

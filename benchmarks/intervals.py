@@ -50,7 +50,7 @@ class Actions(Profiler):
 
 
 class Clock(Callback):
-    """When steps begin, and how long a validation takes; kept as the actions `step` and `validation`."""
+    """The times at which steps begin, and how long a validation takes; kept as the actions `step` and `validation`."""
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Note the time at which a step begins."""

@@ -52,7 +52,7 @@ def describe(name: str) -> dict[str, Any]:
     recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     data = build(recipe["data"])
     with warnings.catch_warnings(), device("meta"):  # counted without memory, however large
-        warnings.simplefilter("ignore")  # of what a model advises against: whoever trains it is told
+        warnings.simplefilter("ignore")  # what a model advises against is said in training
         model = build(recipe["model"], image_shape=data.image_shape, num_classes=data.num_classes)
     return {
         "name": name,

@@ -20,7 +20,7 @@ BEAT, SILENCE = 1.0, 60.0
 #: What a rank that has ended in order says for good.
 OVER = "over"
 
-saying = threading.Lock()  # whoever speaks first is the only one
+saying = threading.Lock()  # the first message is the only one
 
 
 def ending(status: int) -> str:

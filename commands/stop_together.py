@@ -129,7 +129,7 @@ def end_without(error: BaseException) -> NoReturn:
     if asked.received:  # the other one stopped as this one was about to
         raise SystemExit(asked.status) from None
     if not (asked.child and os.getppid() != asked.parent):
-        time.sleep(LOST_PATIENCE)  # whoever watches the processes says which is gone, and ends this one
+        time.sleep(LOST_PATIENCE)  # the process that watches the others says which is gone, and ends this one
         message = f"another process of this run is gone: {' '.join(str(error).split())}"
     else:
         message = f"rank 0, process {asked.parent}, is gone: the run ends; --ckpt_path last goes on"

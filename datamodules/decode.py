@@ -43,7 +43,7 @@ class Decoded(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of a file: a problem in one line, or a doubt about its range, or a proof of it; see Decoded."""
+    """The outcome of reading a file: a problem in one line, a doubt about its range, or a proof of it; see Decoded."""
 
     problem: str | None = None
     doubt: str | None = None

@@ -14,7 +14,7 @@ WHITE_IS_ZERO, SIGNED = 0, 2
 
 
 class Depth(NamedTuple):
-    """What a file says of its pixels' range.
+    """The range of a file's pixels, as the file states it.
 
     Attributes:
         bits: of each sample, as they are stored.

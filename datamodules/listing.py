@@ -43,7 +43,7 @@ class Listing(NamedTuple):
 
 
 class Children(NamedTuple):
-    """What lies in one folder, sorted by name."""
+    """The contents of one folder, sorted by name."""
 
     files: list[Path]
     folders: list[Path]

@@ -68,7 +68,7 @@ class ToyThreshold(Schedule):
 
 
 class MNISTThreshold(Schedule):
-    """DeLiGAN's rule for MNIST (dg_mnist.py): the threshold follows whoever moves several times in a row.
+    """DeLiGAN's rule for MNIST (dg_mnist.py): the threshold follows the player that moves several times in a row.
 
     More than 3 moves of the generator in a row raise it by 0.003, up to 1; more than 1 of the critic lower it by as
     much, down to 0.70. Runs go on across batches, are looked at between them only, and start anew when they have moved

@@ -15,7 +15,7 @@ from zoo.scores.table import METRICS
 def check_monitors(trainer: Trainer) -> None:
     """Raise MisconfigurationException for a ModelCheckpoint that would save later weights under a validation's score.
 
-    Lightning keeps what a validation logged until the next one, and whoever saves in between reads it.
+    Lightning keeps what a validation logged until the next one, and a checkpoint that is saved in between reads it.
     """
     for each in trainer.checkpoint_callbacks:
         if not isinstance(each, ModelCheckpoint) or not (each.monitor or "").startswith("val/"):

@@ -9,7 +9,7 @@ from torch.optim.adam import adam
 
 
 class OptimizerConfig(TypedDict):
-    """How one player descends. What is not given has torch's default.
+    """The optimizer of one player. Torch's defaults hold for what is not given.
 
     Keras' RMSprop is `{name: rmsprop, lr: 5e-5, alpha: 0.9, eps: 1e-7}`; torch's own alpha is 0.99 and eps 1e-8.
     """

@@ -11,7 +11,7 @@ CRITIC, GENERATOR = 0, 1  # the order of the players and of their optimizers
 
 
 class Regulariser(NamedTuple):
-    """What is added to a player's loss: in each of its updates, or every k-th training step in one of its own.
+    """A term of a player's loss: in each of its updates, or every k-th training step in one of its own.
 
     A lazy one (arXiv:1912.04958, Appendix B) is multiplied by its interval k; its player's optimizer is corrected for
     the steps that it adds: see `correction`.

@@ -9,7 +9,7 @@ from zoo.engine.average import running_statistics
 
 @torch.no_grad()
 def share_statistics(module: nn.Module, trainer: Trainer) -> None:
-    """Make batch norm's running statistics their mean over the ranks: one model, whoever saves it or samples."""
+    """Make batch norm's running statistics their mean over the ranks: one model, whichever rank saves or samples."""
     if trainer.world_size == 1:
         return
     if statistics := running_statistics(module):

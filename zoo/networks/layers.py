@@ -139,7 +139,7 @@ class KerasBatchNorm1d(nn.BatchNorm1d):
 
 
 class KerasBatchNorm2d(nn.BatchNorm2d):
-    """The same for images [N, C, H, W]."""
+    """Keras' batch norm for images [N, C, H, W]."""
 
     counts_statistics = True
 

@@ -13,7 +13,7 @@ from zoo.engine.randomness import run_seed, seeded
 
 
 class Scored(NamedTuple):
-    """What a classifier says of N images: features, float [N, F], and logits, float [N, K], before any softmax."""
+    """A classifier's outputs on N images: features, float [N, F], and logits, float [N, K], before any softmax."""
 
     features: Tensor
     logits: Tensor

@@ -8,7 +8,7 @@ from torchmetrics import Metric
 
 
 class Sizes(NamedTuple):
-    """What a metric may depend on.
+    """The sizes that a metric may depend on.
 
     Attributes:
         num_features: the scorer's F; 0 without a scorer.
@@ -22,7 +22,7 @@ class Sizes(NamedTuple):
 
 
 class MetricSpec(NamedTuple):
-    """How a metric is made and fed, and what its scores are called.
+    """A metric's maker, its inputs, and the names of its scores.
 
     `make(sizes)` returns a metric of torchmetrics that merges over processes:
 
