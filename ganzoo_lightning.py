@@ -17,7 +17,7 @@ OWN = "zoo", "datamodules", "callbacks", "commands", "cli"
 
 
 class OwnPackages(MetaPathFinder):
-    """Finds our packages where this file lies. A user may have folders `callbacks` or `configs`, and PYTHONPATH=. ."""
+    """Find our packages where this file lies. A user may have folders `callbacks` or `configs`, and PYTHONPATH=. ."""
 
     def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Return where one of OWN is, None for anything else: what is in them is found through them."""

@@ -35,7 +35,7 @@ from zoo.scores.scorers import load_scorer
 
 
 class FirstStep(Callback):
-    """Prints the process' time at the end of the first step, and leaves."""
+    """Print the process' time at the end of the first step, and leave."""
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -29,7 +29,7 @@ RECIPES = {"gan_toy": 100, "gan_mlp_mnist": 50, "wgan_mlp_mnist": 50}
 
 
 class Switched(Callback):
-    """Switches a technique off in every second turn of a run, in the first or the second of a round.
+    """Switch a technique off in every second turn of a run, in the first or the second of a round.
 
     Args:
         rounds: that count, of a turn with and a turn without; one before them does not.

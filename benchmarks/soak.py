@@ -31,7 +31,7 @@ def figures() -> dict[str, int]:
 
 
 class Watch(Callback):
-    """Prints the figures a hundred times."""
+    """Print the figures a hundred times."""
 
     def __init__(self) -> None:
         self.seen: dict[int, dict[str, int]] = {}

@@ -43,7 +43,7 @@ CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time
 
 
 class Turns(Callback):
-    """Stops the product's clock after every turn of its own, and lets the rivals take theirs.
+    """Stop the product's clock after every turn of its own, and let the rivals take theirs.
 
     Args:
         rounds: turns that count; one before them does not.

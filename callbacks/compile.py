@@ -10,7 +10,7 @@ from zoo.networks import is_random
 
 
 class Compile(Callback):
-    """Trains through torch.compile: the same run up to rounding, in fewer and larger kernels.
+    """Train through torch.compile: the same run up to rounding, in fewer and larger kernels.
 
     On a GPU the graphs are CUDA graphs: for small networks there, whose kernels take longer to launch than to run.
     On a CPU it hardly pays (docs/speed.md). The first step takes a minute or so, and needs a C++ compiler.

@@ -6,7 +6,7 @@ from zoo.engine.module import AdversarialModule
 
 
 class GeneratorEMA(Callback):
-    """Averages the generator, and the prior with it, over their updates; samples and scores come from the average.
+    """Average the generator, and the prior with it, over their updates; samples and scores come from the average.
 
     The average belongs to the model (`zoo.engine.average.MovingAverage`): it is in the checkpoint, goes on when a run
     is resumed, and is used wherever the checkpoint is. The critic meets the generator itself.

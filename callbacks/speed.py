@@ -10,7 +10,7 @@ from zoo.engine.module import AdversarialModule
 
 
 class Speed(Callback):
-    """Logs `images_seen` (real images, all ranks, all critic steps) and `images_per_second` since the last logged step.
+    """Log `images_seen` (real images, all ranks, all critic steps) and `images_per_second` since the last logged step.
 
     The clock is the host's and nothing waits for the device. Time spent on validation and pictures counts: it is what
     the run really takes.

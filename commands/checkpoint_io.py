@@ -11,7 +11,7 @@ from zoo.files.whole_files import whole_file
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the old checkpoint, waits for the disk, then takes its place in one move.
+    """Write beside the old checkpoint, wait for the disk, then take its place in one move.
 
     Lightning's own writes to the system's folder for temporary files; where that is another file system, its move is a
     copy over the old checkpoint, which a full disk or a kill leaves in pieces.

@@ -14,7 +14,7 @@ log = logging.getLogger("lightning.pytorch.ganzoo")
 
 
 class Ending(Callback):
-    """Says in one line at which step training ended, and why: on the terminal and in `log.txt`."""
+    """Say in one line at which step training ended, and why: on the terminal and in `log.txt`."""
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Say why training is over."""

@@ -45,7 +45,7 @@ def give_up(rank: int, what: str, end: Callable[[], None] = lambda: None) -> NoR
 
 
 class RankWatch(threading.Thread):
-    """Ends this process with one line when another one of the run gives no sign of life.
+    """End this process with one line when another one of the run gives no sign of life.
 
     Every rank counts in the store through which they met, and looks at the others' counts. $GANZOO_RANK_TIMEOUT changes
     the seconds of silence.

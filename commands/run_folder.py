@@ -52,7 +52,7 @@ yaml.SafeDumper.add_multi_representer(Enum, lambda dumper, each: dumper.represen
 
 
 class RunConfig(SaveConfigCallback):
-    """Writes the run's whole configuration into its folder: config.yaml for fit, test.yaml for test, ...
+    """Write the run's whole configuration into its folder: config.yaml for fit, test.yaml for test, ...
 
     What it was made with (versions, commit, command) goes to environment.yaml beside it, and both to every logger.
 

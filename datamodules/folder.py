@@ -91,7 +91,7 @@ class FolderDataModule(ImageDataModule):
 
     @cached_property
     def num_classes(self) -> int:  # type: ignore[override]
-        """Number of class folders, 1 without any. Raises DataError."""
+        """Return the number of class folders, 1 without any. Raise DataError."""
         return len(self.listing.classes)
 
     @property

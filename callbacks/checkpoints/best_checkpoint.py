@@ -17,7 +17,7 @@ from zoo.scores.table import KEYS, METRICS
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Keeps `checkpoints/best.ckpt` under the trainer's default_root_dir.
+    """Keep `checkpoints/best.ckpt` under the trainer's default_root_dir.
 
     It saves at the end of a validation only, when the score is that of these very weights; never a state whose score
     is nan or was not computed, or whose weights are not finite.

@@ -20,7 +20,7 @@ log = logging.getLogger("lightning.pytorch.ganzoo")
 
 
 class LastCheckpoint(Checkpoint):
-    """Keeps `checkpoints/last.ckpt` under the trainer's default_root_dir: every k steps and when training ends.
+    """Keep `checkpoints/last.ckpt` under the trainer's default_root_dir: every k steps and when training ends.
 
     Beside a ModelCheckpoint that keeps the best: one that monitors must save only when its score is fresh, one to
     resume from must not wait for a score. Weights that are not finite are not saved: nothing can be resumed from them.

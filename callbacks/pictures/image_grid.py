@@ -42,7 +42,7 @@ def grid_picture(images: Tensor, columns: int | None = None, tile: int = 32) -> 
 
 
 class ImageGrid(Pictures):
-    """Draws a grid of samples every k steps; `test` draws one beside one of real images. Nothing for models of points.
+    """Draw a grid of samples every k steps; `test` draws one beside one of real images. Nothing for models of points.
 
     Args:
         every_n_steps: see Pictures.
@@ -91,7 +91,7 @@ class ImageGrid(Pictures):
 
 
 class LabelGrid(Pictures):
-    """Draws what each label makes, a row each: classes, mixture components, codes, experts. Nothing without labels.
+    """Draw what each label makes, a row each: classes, mixture components, codes, experts. Nothing without labels.
 
     Args:
         every_n_steps: see Pictures.

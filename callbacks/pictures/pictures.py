@@ -20,7 +20,7 @@ log = logging.getLogger("lightning.pytorch.ganzoo")
 
 
 class Pictures(Callback):
-    """Draws the model every k steps: as PNG, and to Weights & Biases and TensorBoard at x = global_step.
+    """Draw the model every k steps: as PNG, and to Weights & Biases and TensorBoard at x = global_step.
 
     PNG files go to `samples/` under the trainer's default_root_dir; at the end of `fit` a GIF shows them in order.
     `test` draws once. Only rank 0 draws.

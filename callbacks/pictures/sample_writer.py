@@ -11,7 +11,7 @@ from callbacks.pictures.image_grid import are_pictures, grid_picture, to_bytes
 
 
 class SampleWriter(Callback):
-    """In `predict`, writes every sample as `predictions/00000.png` ..., and the first of them as `grid.png`.
+    """Write every sample of `predict` as `predictions/00000.png` ..., and the first of them as `grid.png`.
 
     What is no picture, as points, becomes a line of `points.csv`: the sample's number, then its values; of
     `points-1.csv` on the second process, and so on.

@@ -27,7 +27,7 @@ def is_points(pl_module: LightningModule) -> bool:
 
 
 class Scatter(Pictures):
-    """Draws samples, data and the critic's surface every k steps; does nothing for models of images.
+    """Draw samples, data and the critic's surface every k steps; do nothing for models of images.
 
     Where the data module knows its centres, it logs `modes_covered` and `high_quality`
     (see zoo.scores.modes.ModeCoverage) under `val/` and `test/`; after a test, `real` has what as many training points

@@ -25,7 +25,7 @@ REFERENCE = "reference"
 
 
 class FeatureCache:
-    """Asks a scorer about real images, each batch of our data modules once, in this run and in later ones.
+    """Ask a scorer about real images, each batch of our data modules once, in this run and in later ones.
 
     Batches of other data modules may come in any order: the scorer is asked about them each time.
 

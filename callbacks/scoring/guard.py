@@ -23,7 +23,7 @@ class GuardError(RuntimeError):
 
 
 class Guard(Callback):
-    """Warns once of each way in which a run has failed, or stops it.
+    """Warn once of each way in which a run has failed, or stop it.
 
     At logged steps: a loss or a weight that is not finite; a critic that takes steps and does not move, not by a bit.
     After validations: weights again; and, twice in a row, a critic that gives all images the same output, fewer classes

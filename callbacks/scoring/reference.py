@@ -18,7 +18,7 @@ log = logging.getLogger("lightning.pytorch.ganzoo")
 
 
 class Reference:
-    """Scores as many training images as held-out ones, `unused` ones of the data module where few are trained on.
+    """Score as many training images as held-out ones, `unused` ones of the data module where few are trained on.
 
     They come in one order, drawn once, and none twice: without enough of them there are no scores.
 

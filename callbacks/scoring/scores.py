@@ -20,7 +20,7 @@ from zoo.scores.scorers import INDEX, load_scorer
 
 
 class Scores(Callback):
-    """Logs `val/<score>` after each validation; after `test`, prints a table and writes `scores.json`.
+    """Log `val/<score>` after each validation; after `test`, print a table and write `scores.json`.
 
     The scores are those of `zoo.scores.evaluation.Evaluation`, of the images that the model's validation and test steps
     return, one for each held-out image. Real training images take their place for the table's other column, `unused`

@@ -103,7 +103,7 @@ def small_flowers(data_dir, **kwargs):
 
 
 class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files without a word."""
+    """Serve files without a word."""
 
     def log_message(self, *args):
         """Say nothing."""

@@ -16,7 +16,7 @@ BATCH, CRITIC_STEPS = 4, 5
 
 
 class Memory(Logger):
-    """Keeps what is logged: a list of (step, values)."""
+    """Keep what is logged: a list of (step, values)."""
 
     name, version = "memory", ""
 

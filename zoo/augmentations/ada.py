@@ -11,7 +11,7 @@ from zoo.engine.augmentation import Augmentation
 
 
 class ADA(Augmentation):
-    """Changes geometry and colour, each with probability p, which rises while the critic is too sure of real images.
+    """Change geometry and colour, each with probability p, which rises while the critic is too sure of real images.
 
     r_t is the mean sign of the critic's outputs on real images. The loop calls `observe` with them, then `adapt` once
     a step. All state is in buffers: a resumed run goes on with it.

@@ -89,7 +89,7 @@ POLICIES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class DiffAugment(Augmentation):
-    """Changes every image by its own draws, in the order of `policy`. arXiv:2006.10738, Section 3.2.
+    """Change every image by its own draws, in the order of `policy`. arXiv:2006.10738, Section 3.2.
 
     Args:
         policy: some of color, translation, cutout. The paper has translation and cutout for BigGAN, color and cutout

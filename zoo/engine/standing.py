@@ -11,7 +11,7 @@ from zoo.engine.sampler import Sampler, evaluating
 
 
 class StandingStatistics:
-    """Keeps a copy of a sampler with standing statistics for as long as the sampler's weights stay as they are."""
+    """Keep a copy of a sampler with standing statistics for as long as the sampler's weights stay as they are."""
 
     def __init__(self) -> None:
         self.key: tuple[Any, ...] = ()

@@ -8,7 +8,7 @@ from torch.nn.functional import max_pool2d
 
 
 class SelfAttention(nn.Module):
-    """Adds gamma times what each pixel reads from the others; gamma starts at 0.
+    """Add gamma times what each pixel reads from the others; gamma starts at 0.
 
     Queries and keys have an eighth of the channels, values half; keys and values are pooled 2x2; the products are not
     divided by a root. The paper's text has an eighth for all three and no pooling, which nobody ran. No biases.

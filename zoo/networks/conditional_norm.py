@@ -6,7 +6,7 @@ from zoo.networks.spectral_norm import SpectralLinear
 
 
 class ConditionalBatchNorm2d(nn.Module):
-    """Normalises over the batch, multiplies by 1 + gain[label], adds bias[label]; both start at 0.
+    """Normalise over the batch, multiply by 1 + gain[label], add bias[label]; both start at 0.
 
     Args:
         num_classes: of the labels.
@@ -33,7 +33,7 @@ class ConditionalBatchNorm2d(nn.Module):
 
 
 class VectorBatchNorm2d(nn.Module):
-    """Normalises over the batch, multiplies by 1 + A v, adds B v, of a vector v for each sample (arXiv:1809.11096).
+    """Normalise over the batch, multiply by 1 + A v, add B v, of a vector v for each sample (arXiv:1809.11096).
 
     A and B have spectral norm and no biases.
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class MinibatchDiscrimination(nn.Module):
-    """Appends to each sample how close it is to all of its batch, in `kernels` learnt projections.
+    """Append to each sample how close it is to all of its batch, in `kernels` learnt projections.
 
     Two things differ from Salimans et al. (arXiv:1606.03498, Section 3.2), both as in DeLiGAN's MNIST code
     (arXiv:1706.02071): a sample's distance to itself is not left out but counts as 0, so that it adds exp(0) = 1, and

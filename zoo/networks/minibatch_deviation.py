@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class MinibatchDeviation(nn.Module):
-    """Appends to each sample how much its group differs, one channel or a few.
+    """Append to each sample how much its group differs, one channel or a few.
 
     With a batch of N and groups of G, sample i is in a group with i + N / G, i + 2 N / G, and so on. Where G does
     not divide the batch, the groups are of its largest divisor below G, with a warning.

@@ -17,7 +17,7 @@ __all__ = ["KEYS", "METRICS", "Evaluation", "MetricName"]
 
 
 class Evaluation:
-    """Takes images in batches, real and generated in any order, and gives every score of the generated ones.
+    """Take images in batches, real and generated in any order, and give every score of the generated ones.
 
     | key | what | better |
     | --- | --- | --- |

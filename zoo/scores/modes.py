@@ -6,7 +6,7 @@ from torchmetrics import Metric
 
 
 class ModeCoverage(Metric):
-    """Counts the points near each centre of a mixture of round Gaussians.
+    """Count the points near each centre of a mixture of round Gaussians.
 
     A point belongs to its nearest centre, and is good if that is at most `radius * std` away (arXiv:1705.07761, with
     radius 3: of the mixture's own points, 98.9% are good). A mode is covered if its good points are at least

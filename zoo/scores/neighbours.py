@@ -9,7 +9,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 
 
 class NeighbourMetric(Metric):
-    """Keeps the features of real and generated images, and asks which points lie in the balls around others.
+    """Keep the features of real and generated images, and ask which points lie in the balls around others.
 
     The ball around a point of a set goes out to its k-th nearest neighbour in that set, itself not counted; its
     boundary belongs to it. All features are kept, but distances only of `block` rows at a time, in float64: 80 MB for

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class Precomputed(nn.Module):
-    """Stands where torchmetrics wants a network: features [N, F] pass through."""
+    """Stand where torchmetrics wants a network: features [N, F] pass through."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
