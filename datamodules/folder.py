@@ -47,6 +47,8 @@ class FolderDataModule(ImageDataModule):
         resize: `stretch` to that size, or `crop`: resize until it is covered, keep the centre.
         val_share: share of the images held out for validation, 0 to less than 1; at least one image if above 0.
         test_share: the same for the test.
+        num_classes: how many classes the folder must have; None takes what is there. With it, a model can be described
+            before the images are there.
         **kwargs: see ImageDataModule.
     """
 
@@ -58,6 +60,7 @@ class FolderDataModule(ImageDataModule):
         resize: Resize = "stretch",
         val_share: float = 0.1,
         test_share: float = 0.1,
+        num_classes: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,7 +74,9 @@ class FolderDataModule(ImageDataModule):
         if not (val_share >= 0 and test_share >= 0 and val_share + test_share < 1):
             raise ValueError(f"val_share, test_share must be at least 0, below 1 together: {val_share}, {test_share}")
         self.folder, self.image_size, self.channels, self.resize = Path(folder), sides, channels, resize
-        self.val_share, self.test_share = val_share, test_share
+        if num_classes is not None and num_classes < 1:
+            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
+        self.val_share, self.test_share, self.wanted_classes = val_share, test_share, num_classes
         self.prepared = False
 
     @property
@@ -87,12 +92,18 @@ class FolderDataModule(ImageDataModule):
     @cached_property
     def listing(self) -> Listing:
         """List the files and their labels, once. Raise DataError."""
-        return list_images(self.root)
+        listing = list_images(self.root)
+        if self.wanted_classes not in (None, len(listing.classes)):
+            raise DataError(
+                f"{self.root}: {len(listing.classes)} classes, and --data.init_args.num_classes is "
+                f"{self.wanted_classes}; change one of them, or give another folder"
+            )
+        return listing
 
-    @cached_property
+    @property
     def num_classes(self) -> int:  # type: ignore[override]
-        """Return the number of class folders, 1 without any. Raise DataError."""
-        return len(self.listing.classes)
+        """Return what was given, else the number of class folders, 1 without any. Raise DataError."""
+        return len(self.listing.classes) if self.wanted_classes is None else self.wanted_classes
 
     @property
     def classes(self) -> list[str]:

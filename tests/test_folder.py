@@ -37,6 +37,19 @@ def test_a_folder_of_images_alone_is_one_class(tmp_path):
     assert sorted(reds.tolist()) == list(range(0, 200, 10))
 
 
+def test_a_number_of_classes_is_known_before_the_folder_is_there_and_checked_then(tmp_path):
+    data = FolderDataModule(str(tmp_path / "later"), image_size=4, num_classes=2)
+    assert data.num_classes == 2
+    for name in ("roses", "daisy", "tulips"):
+        write_images(tmp_path / "later" / name, 4)
+    assert "later: 3 classes, and --data.init_args.num_classes is 2; change" in one_line_error(data.setup)
+    data = FolderDataModule(str(tmp_path / "later"), image_size=4, num_classes=3)
+    data.setup()
+    assert data.num_classes == len(data.classes) == 3
+    with pytest.raises(ValueError, match="num_classes must be at least 1, got 0"):
+        FolderDataModule("later", num_classes=0)
+
+
 def test_small_shares_hold_out_one_image_at_least(tmp_path):
     splits = FolderDataModule(str(write_images(tmp_path, 4)), image_size=4).load()
     assert {name: len(split.images) for name, split in splits.items()} == {"train": 2, "val": 1, "test": 1}
