@@ -16,7 +16,7 @@ import cli
 import zoo
 from commands import recipes
 from helpers.command_line import printed
-from helpers.data import write_cifar10
+from helpers.data import write_cifar10, write_images
 
 NAMES = recipes.names()
 
@@ -59,6 +59,13 @@ def cifar(folder, options):
     return ["--data.init_args.val_size=8"]
 
 
+def class_folders(folder, options):
+    """Twelve noise images in each of three folders."""
+    for name in ("one", "three", "two"):
+        write_images(folder / options["folder"] / name, 12)
+    return ["--data.init_args.num_classes=3", "--data.init_args.val_share=0.2"]
+
+
 def ships_with_us(folder, options):
     return []
 
@@ -67,6 +74,7 @@ TINY_DATA = {
     "CIFAR10DataModule": cifar,
     "MNISTDataModule": mnist,
     "FlowersDataModule": flowers,
+    "FolderDataModule": class_folders,
     "DigitsDataModule": ships_with_us,
     "ToyDataModule": ships_with_us,
 }
@@ -85,6 +93,18 @@ def test_a_recipe_on_an_unknown_data_module_says_what_to_add(monkeypatch, tmp_pa
     monkeypatch.delitem(TINY_DATA, "DigitsDataModule")
     with pytest.raises(pytest.fail.Exception, match=r"configs/quickstart\.yaml uses DigitsDataModule: add a function"):
         tiny_data("quickstart", tmp_path)
+
+
+#: recipes whose networks are too large for a few steps here: narrower ones, a batch in one part
+NARROW = {
+    "biggan_128": [
+        *("--model.init_args.generator_options.ch=8", "--model.init_args.critic_options.ch=8"),
+        "--model.init_args.accumulate=1",
+    ]
+}
+#: recipes whose two steps take more than a second or two
+SLOW = {"sagan_cifar10", "biggan_cifar10", "biggan_128"}
+STEPPED = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else []) for name in NAMES]
 
 
 # -- every recipe --
@@ -107,7 +127,7 @@ def test_a_recipe_is_short_and_says_how_long_it_trains(name):
 
 
 @pytest.mark.filterwarnings("ignore:this critic has batch norm or dropout")  # in one recipe, as its source has it
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STEPPED)
 def test_a_recipe_takes_two_steps(name, tmp_path, monkeypatch):
     folder, _ = two_steps(name, tmp_path, monkeypatch, "cpu")
     checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
@@ -131,7 +151,14 @@ def two_steps(name, tmp_path, monkeypatch, accelerator):
     """Train for two steps on tiny data; return the run's folder, and the arguments for another command."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANZOO_DATA", str(tmp_path))
-    argv = ["--config", name, *tiny_data(name, tmp_path), f"--trainer.accelerator={accelerator}", "--loggers=[csv]"]
+    argv = [
+        "--config",
+        name,
+        *tiny_data(name, tmp_path),
+        *NARROW.get(name, []),
+        f"--trainer.accelerator={accelerator}",
+        "--loggers=[csv]",
+    ]
     argv += ["--trainer.enable_model_summary=false", "--data.init_args.batch_size=2"]
     quick = "--trainer.max_steps=2 --trainer.val_check_interval=2 --trainer.limit_val_batches=1"
     cli.main(["fit", *argv, *quick.split(), "--trainer.log_every_n_steps=1"])
@@ -194,6 +221,10 @@ COUNTS = {
     "ensemble_gan_toy": (8_100, 0, 129),
     "nx_gan_toy": (8_002, 0, 129),
     "deligan_mnist": (65_569, 3_000, 52_865),
+    "sagan_cifar10": (4_386_308, 0, 1_075_586),
+    "biggan_cifar10": (4_304_387, 0, 4_207_361),
+    "biggan_128": (70_433_988, 0, 87_982_370),
+    "biggan_small_cifar10": (302_788, 0, 270_530),  # ours
 }
 
 
