@@ -29,7 +29,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from benchmarks.data import bytes_to_steps, parts
 from benchmarks.loops import Bare
 from cli import main as ganzoo
-from datamodules.images import to_unit_range
+from datamodules.scaling import to_unit_range
 from zoo.scores.evaluation import Evaluation
 from zoo.scores.scorers import load_scorer
 

@@ -27,7 +27,8 @@ from torchvision.datasets import MNIST
 
 from datamodules import ImageDataModule, MNISTDataModule
 from datamodules.batches import Images
-from datamodules.images import default_data_dir, to_unit_range
+from datamodules.images import default_data_dir
+from datamodules.scaling import to_unit_range
 from datamodules.stored import StoredImages, store
 
 BATCH_SIZE = 64

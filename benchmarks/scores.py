@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from datamodules import MNISTDataModule
-from datamodules.images import default_data_dir, to_unit_range
+from datamodules.images import default_data_dir
+from datamodules.scaling import to_unit_range
 from zoo.engine.randomness import seeded
 from zoo.scores.evaluation import Evaluation
 from zoo.scores.scorers import load_scorer

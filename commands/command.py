@@ -16,11 +16,11 @@ import callbacks
 from commands.checkpoint_io import AtomicCheckpointIO
 from commands.ending import Ending
 from commands.loggers import build_loggers
+from commands.parser import classes_of
 from commands.resuming import checked_steps, checkpoint_meant
 from commands.run_callbacks import CALLBACKS, is_needed, left_out, silence, snake_case
 from commands.run_folder import forget_if_empty, log_file, new_run_folder, run_name
 from commands.stop_together import stop_together
-from datamodules import DataError, ImageDataModule
 from zoo.engine import precision
 from zoo.engine.compatible import check_options
 from zoo.networks import count_parameters
@@ -195,11 +195,3 @@ class ZooCLI(LightningCLI):
         if self.trainer.is_global_zero:
             print(f"scores:      {self.run_dir / 'scores.json'}\nsample grid: {self.run_dir / 'samples' / 'test.png'}")
             print(f"run folder:  {self.run_dir}")
-
-
-def classes_of(data: ImageDataModule) -> int | None:
-    """Return how many classes data has; None where it cannot be read, which it will say itself."""
-    try:
-        return data.num_classes
-    except DataError:
-        return None

@@ -15,6 +15,7 @@ import zoo
 from commands import catalogue
 from commands.messages import fail, meant, nearest, with_suggestion
 from commands.moved import translated
+from datamodules import DataError, ImageDataModule
 from zoo.engine.optimizers import OptimizerConfig
 
 IRRELEVANT = re.compile(r"^Expected a (<class 'NoneType'>|path)|^Does not validate against any")
@@ -107,3 +108,11 @@ def arguments(module: ModuleType, message: str = "") -> list[str]:
         for maker in makers:
             found += [name for name in inspect.signature(maker).parameters if name not in ("self", "args", "kwargs")]
     return found
+
+
+def classes_of(data: ImageDataModule) -> int | None:
+    """Return how many classes data has; None where it cannot be read, which it will say itself."""
+    try:
+        return data.num_classes
+    except DataError:
+        return None

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from datamodules.batches import Images, batch_loader
 from datamodules.fingerprint import arguments_of, checksum, differences
 from datamodules.samplers import OrderedBatches, Sampling, ShuffledSteps
+from datamodules.scaling import to_unit_range
 from datamodules.splits import check_splits
 from zoo.engine.inputs import Scaled
 from zoo.engine.randomness import run_seed, seeded
@@ -25,13 +26,6 @@ RESIDENT_BYTES = 2**30
 def default_data_dir() -> Path:
     """Return the environment variable GANZOO_DATA, else `data` in the current directory."""
     return Path(os.environ.get("GANZOO_DATA") or "data")
-
-
-def to_unit_range(images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Scale uint8 0..255 to `dtype` in [-1, 1], by x / 127.5 - 1; of floats, in their range already, change `dtype`."""
-    if images.is_floating_point():
-        return images.to(dtype)
-    return images.to(dtype).div_(127.5).sub_(1.0)
 
 
 def on_device(data: Images, device: torch.device, num_workers: int) -> Images:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from callbacks import BestCheckpoint, Scores
 from datamodules import DigitsDataModule
-from datamodules.images import to_unit_range
+from datamodules.scaling import to_unit_range
 from helpers.runs import small, trainer
 from helpers.scorer import draw, fid_of, linear_scorer
 from zoo import GAN

@@ -14,7 +14,7 @@ from lightning.pytorch import Callback, Trainer
 import zoo
 from callbacks import Guard, Scores
 from datamodules import DigitsDataModule
-from datamodules.images import to_unit_range
+from datamodules.scaling import to_unit_range
 from helpers.scorer import KEYS
 from zoo import losses
 from zoo.scores.evaluation import Evaluation

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from datamodules import DigitsDataModule
-from datamodules.images import to_unit_range
+from datamodules.scaling import to_unit_range
 from helpers.scorer import KEYS, evaluate, fid_of, images, is_of, kid_and_std, precision_recall
 from zoo.metrics import ModifiedInceptionScore
 from zoo.scores.density_coverage import DensityCoverage

@@ -7,7 +7,7 @@ import torch
 
 from datamodules import DigitsDataModule
 from datamodules.batches import Images
-from datamodules.images import to_unit_range
+from datamodules.scaling import to_unit_range
 
 
 def test_scaling_ends_at_minus_one_and_one():

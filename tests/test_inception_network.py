@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from datamodules.images import to_unit_range
+from datamodules.scaling import to_unit_range
 from zoo.scores import inception_network
 from zoo.scores.scorer import ScorerError
 from zoo.scores.scorers import load_scorer

@@ -8,7 +8,7 @@ from lightning.pytorch import LightningModule
 from datamodules import (
     DigitsDataModule,
 )
-from datamodules.images import to_unit_range
+from datamodules.scaling import to_unit_range
 from helpers.data import small_mnist, write_mnist
 from helpers.runs import trainer
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from datamodules import DigitsDataModule, FlowersDataModule, MNISTDataModule
-from datamodules.images import to_unit_range
+from datamodules.scaling import to_unit_range
 from zoo.scores.classifier import Classifier
 from zoo.scores.scorer import Scorer, ScorerError
 from zoo.scores.scorers import FOLDER, INDEX, load_scorer, load_shipped

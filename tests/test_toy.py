@@ -8,7 +8,7 @@ from lightning.pytorch import LightningModule
 
 from datamodules import ImageDataModule, ToyDataModule
 from datamodules.batches import Images
-from datamodules.images import to_unit_range
+from datamodules.scaling import to_unit_range
 from helpers.runs import fit
 
 KINDS = ("unimodal", "bimodal", "ring", "grid")
