@@ -123,12 +123,12 @@ def is_killed(mutant: Mutant, trees: Queue[Path]) -> bool:
     return killed
 
 
-def main(words: list[str]) -> int:
+def main(argv: list[str]) -> int:
     """Run the list. Return the exit status."""
     os.environ["OMP_NUM_THREADS"] = "1"
     if (data := ROOT.parent / "shared" / "data").is_dir():  # reference values that are not in the tree
         os.environ.setdefault("GANZOO_DATA", str(data))
-    chosen = list(mutants(words))
+    chosen = list(mutants(argv))
     if wrong := [message for message in map(stale, chosen) if message]:
         print("the list of changes does not fit the code:", *wrong, sep="\n  ", file=sys.stderr)
         return 2
@@ -138,7 +138,7 @@ def main(words: list[str]) -> int:
             trees.put(copy_of_the_tree(Path(folder) / str(number)))
         unchanged = tuple(sorted({name for mutant in chosen for name in mutant.tests}))
         if not chosen or run(Path(folder) / "0", unchanged, None) != PASSED:
-            print("the tests must pass, or nothing can be told from their failing", file=sys.stderr)
+            print("the tests must pass, or their failing shows nothing", file=sys.stderr)
             return 2
         killed = list(pool.map(lambda mutant: is_killed(mutant, trees), chosen))
     survivors = [mutant for mutant, dead in zip(chosen, killed, strict=True) if not dead]
