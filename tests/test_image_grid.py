@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 
 from callbacks import BestCheckpoint, ImageGrid, LabelGrid, LastCheckpoint, Scores, Speed, StepBar
-from callbacks.pictures.image_grid import grid_picture, to_bytes
 from callbacks.pictures.pictures import write_gif
 from helpers.runs import digits, pixels, small, trainer
 from zoo import GAN, DeLiGAN
+from zoo.hub.pictures import grid_picture, to_bytes
 
 # -- ImageGrid --
 

@@ -7,10 +7,10 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
 from callbacks import LabelGrid
-from callbacks.pictures.image_grid import to_bytes
 from helpers.models import MARKS, MODELS, build, loader
 from helpers.runs import digits, fit, trainer
 from zoo.engine.errors import BatchError
+from zoo.hub.pictures import to_bytes
 from zoo.priors import Codes, GaussianMixture
 
 pytestmark = MARKS

@@ -9,12 +9,12 @@ from PIL import Image
 from torch.utils.data import DataLoader, TensorDataset
 
 from callbacks import SampleWriter, Scores
-from callbacks.pictures.image_grid import grid_picture, to_bytes
 from datamodules import DigitsDataModule, Images, ToyDataModule
 from helpers.data import small_mnist, write_mnist
 from helpers.runs import pixels, small, trainer
 from helpers.scorer import KEYS
 from zoo import GAN
+from zoo.hub.pictures import grid_picture, to_bytes
 from zoo.scores.sliced_wasserstein import SlicedWasserstein
 
 

@@ -10,12 +10,12 @@ from torch import nn
 
 import zoo
 from callbacks import BestCheckpoint, LastCheckpoint, Scores
-from callbacks.pictures.image_grid import grid_picture, to_bytes
 from datamodules import DigitsDataModule
 from helpers.models import MARKS, build, every_model
 from helpers.runs import digits, fit, small, trainer
 from zoo import losses
 from zoo.engine.batch import Batch
+from zoo.hub.pictures import grid_picture, to_bytes
 from zoo.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d
 
 pytestmark = MARKS

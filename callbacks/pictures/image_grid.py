@@ -1,22 +1,16 @@
 """Grids of what the generator makes of the same latents, as training goes on."""
 
-import math
 from typing import Literal
 
 import torch
 from lightning.pytorch import Trainer
 from PIL import Image
 from torch import Tensor
-from torchvision.utils import make_grid
 
 from callbacks.pictures.pictures import Pictures, samples_folder, write_picture
 from zoo.engine.module import AdversarialModule
 from zoo.engine.sampler import evaluating
-
-
-def to_bytes(images: Tensor) -> Tensor:
-    """Convert images in [-1, 1] to uint8 0..255 on the CPU, whatever their shape."""
-    return ((images.float().cpu().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+from zoo.hub.pictures import grid_picture
 
 
 def from_bytes(images: Tensor) -> Tensor:
@@ -27,18 +21,6 @@ def from_bytes(images: Tensor) -> Tensor:
 def are_pictures(images: Tensor) -> bool:
     """Return whether images [N, C, H, W] are grey or RGB; points, for one, are not."""
     return images.shape[1] in (1, 3)
-
-
-def grid_picture(images: Tensor, columns: int | None = None, tile: int = 32) -> Image.Image:
-    """Draw images [N, C, H, W] in [-1, 1] (C 1 or 3) as one picture, row by row, on a near-square grid.
-
-    Small images are enlarged by whole numbers, without blurring, until a side has at least `tile` pixels.
-    """
-    images = to_bytes(images)
-    scale = math.ceil(tile / min(images.shape[-2:]))
-    images = images.repeat_interleave(scale, dim=-2).repeat_interleave(scale, dim=-1)
-    grid = make_grid(images, nrow=columns or math.ceil(math.sqrt(len(images))), padding=2, pad_value=32)
-    return Image.fromarray(grid.permute(1, 2, 0).numpy())
 
 
 class ImageGrid(Pictures):

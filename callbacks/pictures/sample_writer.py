@@ -7,7 +7,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from PIL import Image
 
-from callbacks.pictures.image_grid import are_pictures, grid_picture, to_bytes
+from callbacks.pictures.image_grid import are_pictures
+from zoo.hub.pictures import grid_picture, to_bytes
 
 
 class SampleWriter(Callback):
