@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from zoo.biggan import BigGAN
     from zoo.deligan import DeLiGAN
     from zoo.gan import GAN
-    from zoo.hub.loading import load
+    from zoo.hub.loading import from_pretrained, load
     from zoo.infogan import InfoGAN
     from zoo.lsgan import LSGAN
     from zoo.projection_gan import ProjectionGAN
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACGAN", "BEGAN", "GAN", "LSGAN", "R3GAN", "SAGAN", "SNGAN", "WGAN", "WGANGP", "BigGAN", "DeLiGAN", "InfoGAN",
-    "ProjectionGAN", "load",
+    "ProjectionGAN", "from_pretrained", "load",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""A trained model from its checkpoint alone."""
+"""A trained model from its checkpoint or its bundle alone."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from zoo.engine.checkpoints import trust
 from zoo.engine.checkpoints.checkpoint_file import check_top, read_file
 from zoo.engine.errors import CheckpointError
 from zoo.gan import GAN
+from zoo.hub.sources import read
 
 
 def load(path: str | Path) -> GAN:
@@ -26,6 +27,35 @@ def load(path: str | Path) -> GAN:
     """
     saved = read_file(Path(path))
     check_top(saved, str(path))
+    return from_saved(saved, str(path))
+
+
+def from_pretrained(source: str | Path) -> GAN:
+    """Return a trained model in evaluation mode, on the CPU; it samples by its average where it has one.
+
+    Nothing is fetched. Its class is found as `load` does.
+
+    Args:
+        source: a name that `ganzoo pretrained` shows, a bundle's folder, a checkpoint, or a run's folder.
+
+    Raises:
+        SourceError: it is none of these.
+        CheckpointError: a file is not what it should be.
+    """
+    path, saved = read(source)
+    return from_saved(saved, str(path))
+
+
+def from_saved(saved: dict[str, Any], path: str) -> GAN:
+    """Return the model of a checkpoint, or of a bundle in the form of one, whose top was checked.
+
+    Args:
+        saved: the checkpoint.
+        path: of its file, for the message.
+
+    Raises:
+        CheckpointError: its class is not known here, or its weights do not fit it.
+    """
     name, known = saved["model_class"], list(classes(GAN))
     named = [cls for cls in known if cls.__name__ == name]
     if not named:
@@ -34,7 +64,7 @@ def load(path: str | Path) -> GAN:
     if len(named) > 1:
         modules = " and ".join(cls.__module__ for cls in named)
         raise CheckpointError(f"{path} is of a {name}, which is in {modules}: call {name}.load_from_checkpoint of one")
-    return built(named[0], saved, str(path))
+    return built(named[0], saved, path)
 
 
 def built(cls: type[GAN], saved: dict[str, Any], name: str, **changed: Any) -> GAN:

@@ -1,0 +1,38 @@
+"""Models as they are after training, and bundles of them."""
+
+import torch
+
+from helpers.models import build
+from zoo.hub import bundle
+from zoo.hub.seeds import SeedSampler
+
+
+def trained(cls, average=True, **options):
+    """A model whose numbers are all its own: statistics moved, steps counted, an average unlike its generator."""
+    model = build(cls, **options)
+    if average:
+        model.averaged = model.new_average()
+        model.averaged.updates = 7
+    with torch.no_grad():
+        for each in [*model.parameters(), *model.buffers()]:
+            if each.is_floating_point():
+                each.add_(torch.rand_like(each) * 0.1)
+            else:
+                each.add_(3)
+    model.trained_steps = 12
+    return model.eval()
+
+
+def sampler_of(model):
+    return SeedSampler(model.averaged_sampler, model.sampling, model.image_shape)
+
+
+def write(model, folder, **options):
+    """The model's bundle."""
+    bundle.write(bundle.saved_of(model), sampler_of(model), folder, **options)
+    return folder
+
+
+def images(sampler, seeds=(0, 1, 5)):
+    """Of those seeds, [N, C, H, W]."""
+    return torch.stack([sampler.make(seed).image for seed in seeds])
