@@ -1,4 +1,4 @@
-"""The command line: `ganzoo fit | validate | test | predict | list | scorer`, also `python cli.py ...`.
+"""The command line: `ganzoo fit | test | sample | ...`, also `python cli.py ...`.
 
 `--config` takes a recipe's name or a file. Everything a run makes lies in `runs/<name>/<time>/` under
 `--trainer.default_root_dir`.
@@ -14,6 +14,7 @@ import ganzoo_lightning  # noqa: F401  # first: from here on our packages win ov
 
 from commands import recipes  # isort: skip
 from commands import messages  # isort: skip
+from commands import plain  # isort: skip
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -29,6 +30,9 @@ def main(args: Sequence[str] | None = None) -> None:
         return
     if argv[0] == "list":
         recipes.list_recipes(argv[1:])
+        return
+    if argv[0] in plain.FILES:
+        plain.run(argv, debug)
         return
     with dying_of_interrupts():
         from commands import running  # takes seconds, which help and the list need not wait for

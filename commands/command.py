@@ -13,6 +13,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_info
 
 import callbacks
+from commands import bundles
 from commands.checkpoint_io import AtomicCheckpointIO
 from commands.ending import Ending
 from commands.loggers import build_loggers
@@ -177,6 +178,7 @@ class ZooCLI(LightningCLI):
         """Say where everything is."""
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             print(f"\nrun folder: {self.run_dir}\nsamples:    {self.run_dir / 'samples'}")
+            bundles.leave(self.model, self.trainer, self.run_dir)
 
     def before_validate(self) -> None:
         """Say whether the scores mean anything."""

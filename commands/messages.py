@@ -15,11 +15,16 @@ COMMANDS = {
     "test": "score a trained model on test data: ganzoo test --config quickstart --ckpt_path last",
     "validate": "score it on validation data",
     "predict": "make images: ganzoo predict --config quickstart --ckpt_path best",
+    "sample": "make images of a trained model by seed: ganzoo sample acgan_mnist --seeds 0-63 --out samples",
+    "pretrained": "the models that ship with the zoo",
+    "bundle": "a checkpoint as a folder of plain files, to keep or to send",
     "list": "the recipes, with their models, papers and parameter counts",
     "scorer": "train a classifier of your own to score with",
 }
-SYNONYMS = {"train": "fit", "run": "fit", "eval": "test", "evaluate": "test", "score": "test", "sample": "predict"}
-SYNONYMS |= {"generate": "predict", "recipes": "list", "ls": "list", "val": "validate"}
+SYNONYMS = {"train": "fit", "run": "fit", "eval": "test", "evaluate": "test", "score": "test"}
+SYNONYMS |= {"generate": "sample", "recipes": "list", "ls": "list", "val": "validate"}
+#: Commands whose own parser answers --help.
+OWN_HELP = "list", "scorer", "sample", "pretrained", "bundle"
 HELP = "-h", "--help", "help"
 
 # In messages: what was given, and what could have been. Lightning's and jsonargparse's forms are among them.
@@ -45,9 +50,9 @@ def print_help(argv: list[str]) -> bool:
         near = SYNONYMS.get(argv[0]) or next(iter(difflib.get_close_matches(argv[0], COMMANDS, 1)), None)
         hint = f"did you mean {near}? " if near else ""
         fail(2, f"no command is called {argv[0]!r}: {hint}there are {', '.join(COMMANDS)}")
-    elif argv[0] not in ("list", "scorer") and any(argument in HELP[:2] for argument in argv):
+    elif argv[0] not in OWN_HELP and any(argument in HELP[:2] for argument in argv):
         print(screen(argv[0]))
-    elif argv[0] not in ("list", "scorer") and len(argv) > 1 and argv[1] in catalogue.names():
+    elif argv[0] not in OWN_HELP and len(argv) > 1 and argv[1] in catalogue.names():
         fail(2, f"{argv[1]} is a recipe: did you mean ganzoo {argv[0]} --config {argv[1]}?")
     else:
         argv[:] = ["--help" if argument == "--help-all" else argument for argument in argv]
@@ -66,7 +71,7 @@ def own_version() -> str:
 def overview() -> str:
     """Return what `ganzoo --help` says."""
     lines = ["usage: ganzoo COMMAND ...", "", "GANs, by recipe.", ""]
-    lines += [f"  {name:10}{what}" for name, what in COMMANDS.items()]
+    lines += [f"  {name:12}{what}" for name, what in COMMANDS.items()]
     lines += ["", "ganzoo COMMAND --help    what people change", "ganzoo COMMAND --help-all    every option"]
     return "\n".join(
         [*lines, "ganzoo --version", "--debug with any command shows where in the code an error was found"]

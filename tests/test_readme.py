@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 import cli
-from commands import recipes
+from commands import plain, recipes
 from zoo.scores.evaluation import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 LINES = [line for language, block in BLOCKS if not language for line in block.replace("\\\n", "").splitlines()]
-COMMANDS = [line for line in LINES if "ganzoo " in line]
+EVERY = [line for line in LINES if "ganzoo " in line]
+PLAIN = [line for line in EVERY if line.split()[1] in plain.FILES]
+COMMANDS = [line for line in EVERY if line not in PLAIN]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -26,6 +28,15 @@ def test_commands_parse(command, capsys):
         cli.main([*argv[1:], *([] if "--print_config" in argv else ["--print_config"])])
     assert not end.value.code, capsys.readouterr().err
     assert "class_path: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", PLAIN)
+def test_commands_that_train_nothing_run(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    argv = shlex.split(command)
+    assert argv[0] == "ganzoo"
+    cli.main(argv[1:])
+    assert capsys.readouterr().out
 
 
 def test_make_targets_exist():

@@ -46,7 +46,7 @@ ROOT = Path(__file__).resolve().parent.parent
         (["list", "--jsn"], "--jsn"),
         (["train"], "did you mean fit?"),
         (["fti"], "did you mean fit?"),
-        (["sample"], "did you mean predict?"),
+        (["generate"], "did you mean sample?"),
         (["quickstart"], "ganzoo fit --config quickstart"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else None,
