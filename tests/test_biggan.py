@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 import zoo
 from helpers.blocks import assert_close, reference
@@ -64,20 +65,33 @@ def test_its_gradient_is_4_times_what_the_code_s_weight_multiplies_by_2():
     torch.testing.assert_close(gradient, 4 * others @ weight)
 
 
+def gradients(conv, dense, shared):
+    """Return the gradients of a BigGAN's regularisation whose generator has these weights."""
+    model = build(zoo.BigGAN, orthogonal=1e-4)
+    model.generator = nn.Module()
+    model.generator.conv, model.generator.dense = nn.Parameter(conv), nn.Parameter(dense)
+    model.generator.shared = nn.Embedding(*shared.shape, _weight=shared)
+    model.orthogonal_loss(images_of([0.0])).backward()
+    return [weight.grad for weight in model.generator.parameters()]
+
+
+def test_the_model_s_gradient_has_the_code_s_factor_and_leaves_the_shared_embedding_out():
+    weights = [torch.randn(shape, dtype=torch.float64) for shape in ((4, 3, 3, 3), (4, 5), (3, 4))]
+    *found, on_shared = gradients(*weights)
+    for weight, gradient in zip(weights, found, strict=False):
+        rows = weight.flatten(1)
+        expected = 1e-4 * 2 * (rows @ rows.T * (1 - torch.eye(len(rows)))) @ rows
+        torch.testing.assert_close(gradient.flatten(1), expected)
+    assert on_shared is None
+
+
 @pytest.mark.data
 def test_the_model_s_gradient_is_that_of_the_code():
-    """The reference's third matrix is an embedding that the code leaves out, as `shared` is here."""
-    model = build(zoo.BigGAN, orthogonal=1e-4)
+    """The reference's third matrix is left out there, too."""
     names = "c.weight", "l.weight", "b.weight"
-    weights = {f"bg/ortho/param/{name}": reference(f"bg/ortho/param/{name}") for name in names}
-    conv, dense, shared = (torch.nn.Parameter(weight) for weight in weights.values())
-    model.generator = torch.nn.Module()
-    model.generator.conv, model.generator.dense, model.generator.shared = conv, dense, torch.nn.Embedding(3, 4)
-    model.generator.shared.weight = shared
-    model.orthogonal_loss(images_of([0.0])).backward()
-    assert_close(conv.grad, reference("bg/ortho/grad_modified/c.weight"))
-    assert_close(dense.grad, reference("bg/ortho/grad_modified/l.weight"))
-    assert shared.grad is None
+    found = gradients(*reference(*(f"bg/ortho/param/{name}" for name in names)))
+    for name, gradient in zip(names[:2], found, strict=False):
+        assert_close(gradient, reference(f"bg/ortho/grad_modified/{name}"))
 
 
 def test_it_is_a_term_of_every_generator_update(tmp_path):
