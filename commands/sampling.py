@@ -73,7 +73,7 @@ def images(
 
 
 def with_progress(made: Iterator[tuple[int, "Made"]], total: int) -> Iterator[tuple[int, "Made"]]:
-    """Give the same, with a bar once it takes more than two seconds."""
+    """Give the same, with a bar on a terminal once it takes more than two seconds."""
     from tqdm import tqdm
 
-    return iter(tqdm(made, total=total, delay=2, unit="image", leave=False))
+    return iter(tqdm(made, total=total, delay=2, unit="image", leave=False, disable=None))

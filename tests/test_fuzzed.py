@@ -1,12 +1,18 @@
-"""Whatever the bytes of a data file: images, or a DataError."""
+"""Whatever the bytes of a data file: images, or a DataError; of a bundle: a model, or a CheckpointError."""
 
+import hashlib
 import io
+import json
 
 import numpy as np
 from PIL import Image
 
+import zoo
 from datamodules import DataError, FolderDataModule, MNISTDataModule
+from helpers.bundles import trained, write
 from helpers.hostile import NAMES, mnist, pictures
+from zoo.engine.errors import CheckpointError
+from zoo.hub import bundle, showing, sources
 
 
 def mutated(content, generator):
@@ -57,4 +63,28 @@ def test_fuzzed_images_are_read_or_refused(tmp_path):
             message = str(error)
             outcomes.add("refused" if file.name in message and "\n" not in message else message)
         file.unlink()
+    assert outcomes == {"read", "refused"}
+
+
+def test_fuzzed_bundles_are_read_or_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(showing, "COLUMNS", 1)
+    folder = write(trained(zoo.ACGAN), tmp_path / "b")
+    config, weights = ((folder / name).read_bytes() for name in (bundle.CONFIG, bundle.WEIGHTS))
+    head = 8 + int.from_bytes(weights[:8], "little")  # where the numbers begin
+    generator, outcomes = np.random.default_rng(0), set()
+    for number in range(120):
+        if number % 2:
+            (folder / bundle.CONFIG).write_bytes(mutated(config, generator))
+            (folder / bundle.WEIGHTS).write_bytes(weights)
+        else:
+            content = mutated(weights[:head], generator) + weights[head:]
+            (folder / bundle.WEIGHTS).write_bytes(content)
+            told = json.loads(config)
+            told["weights"]["sha256"] = hashlib.sha256(content).hexdigest()
+            (folder / bundle.CONFIG).write_text(json.dumps(told))
+        try:
+            zoo.from_pretrained(folder)
+            outcomes.add("read")
+        except (CheckpointError, sources.SourceError) as error:
+            outcomes.add("refused" if "\n" not in str(error) else str(error))
     assert outcomes == {"read", "refused"}

@@ -169,6 +169,17 @@ def test_fit_leaves_a_bundle_and_the_command_makes_the_same(run, capsys):
     assert pixels(Path("out/seed0001.png")).shape == (8, 8)
 
 
+def test_a_run_outlives_a_bundle_that_cannot_be_written(run, monkeypatch, caplog, capsys):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(bundle, "write", full)
+    folder = run("fit")
+    assert (folder / "checkpoints" / "last.ckpt").is_file()
+    assert any("no bundle" in text and "No space left on device" in text for text in caplog.messages)
+    assert "bundle:" not in capsys.readouterr().out
+
+
 def test_bundle_says_what_is_wrong(own, capsys):
     assert error(capsys, "bundle", "own", "--out", "x")[0] == 2  # a bundle already
     (code, line) = error(capsys, "bundle", "own/README.md", "--out", "x")
