@@ -6,10 +6,33 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
+from lightning.fabric.utilities.logger import _convert_params, _flatten_dict
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 import callbacks
+from commands.step_table import StepTable
+
+#: Scores beside the hyperparameters of each run in TensorBoard's table.
+IN_TABLE = "val/fid", "val/sliced_wasserstein"
+
+
+class TensorBoard(TensorBoardLogger):
+    """A TensorBoardLogger whose table of hyperparameters has scores, rather than a curve `hp_metric` that is -1."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs | {"default_hp_metric": False})
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, metrics: dict[str, Any] | None = None, step: int | None = None) -> None:
+        """Record hyperparameters; without metrics, the table's scores are those that the run logs later."""
+        super().log_hyperparams(params, metrics, step)
+        if metrics is None:
+            from torch.utils.tensorboard.summary import hparams
+
+            flat = self._sanitize_params(_flatten_dict(_convert_params(params)))
+            for summary in hparams(flat, dict.fromkeys(IN_TABLE, 0.0)):
+                self.experiment._get_file_writer().add_summary(summary, step)
 
 
 def build_loggers(kinds: Sequence[str], run_dir: Path, command: str, checkpoint: Path | None) -> list[Logger]:
@@ -23,8 +46,8 @@ def build_loggers(kinds: Sequence[str], run_dir: Path, command: str, checkpoint:
     """
     folder = run_dir if command == "fit" else run_dir / command
     builders: dict[str, Any] = {
-        "csv": lambda: CSVLogger(str(folder), name="", version=""),
-        "tensorboard": lambda: TensorBoardLogger(str(folder), name="", version="tensorboard"),
+        "csv": lambda: StepTable(str(folder), name="", version=""),
+        "tensorboard": lambda: TensorBoard(str(folder), name="", version="tensorboard"),
         "wandb": lambda: callbacks.WeightsAndBiases(
             str(folder),
             name=os.environ.get("WANDB_NAME") or f"{run_dir.parent.name}-{run_dir.name}",

@@ -106,8 +106,8 @@ def test_the_csv_file_has_a_row_for_each_logged_step(run):
     folder = run("fit", "--trainer.val_check_interval=4")
     with (folder / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
-    losses = {int(row["step"]) for row in rows if row["train/critic_loss"]}
-    assert losses == {2, 4}
+    assert [int(row["step"]) for row in rows] == [2, 4]
+    assert all(row["train/critic_loss"] and row["images_seen"] for row in rows)
     for name in KEYS:
         assert {int(row["step"]) for row in rows if row[f"val/{name}"]} == {4}, name
 
@@ -120,6 +120,7 @@ def test_tensorboard_has_losses_and_pictures_on_one_axis(run):
     assert [event.step for event in events.Scalars("train/critic_loss")] == [2, 4]
     for name in KEYS:
         assert [event.step for event in events.Scalars(f"val/{name}")] == [2, 4]
+    assert "hp_metric" not in events.Tags()["scalars"]
     pictures = events.Images("samples")
     assert [picture.step for picture in pictures] == [1, 2, 4]
     assert (pictures[0].height, pictures[0].width, 3) == pixels(folder / "samples/step_0000001.png").shape
