@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from commands.messages import fail
 
 #: In which file of this folder each command is, under its own name.
-FILES = {"sample": "sampling", "bundle": "bundles", "pretrained": "pretrained"}
+FILES = {"sample": "sampling", "bundle": "bundles", "pretrained": "pretrained", "export": "exporting"}
 SOURCE = "a shipped name (ganzoo pretrained), a bundle, a checkpoint or a run's folder"
 
 

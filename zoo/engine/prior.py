@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from math import lcm
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +16,13 @@ class Prior(nn.Module):
     """Base of all priors over latents of `dim` numbers.
 
     Attributes:
+        distribution: of each number of the noise, in evaluation; None for another.
         num_labels: how many labels there are; None without.
         in_turns: sample n has label n modulo num_labels, rather than any.
         block: how many latents are drawn at once where each is to be a function of its number.
     """
 
+    distribution: Literal["normal", "uniform"] | None = None
     device_tracker: Tensor
 
     def __init__(self, dim: int) -> None:

@@ -16,6 +16,8 @@ from zoo.priors.mixture import GaussianMixture
 class Normal(Prior):
     """z ~ N(0, I)."""
 
+    distribution = "normal"
+
     def noise(self, n: int, source: torch.Generator | None) -> Tensor:
         """Draw standard normal noise, [n, D]."""
         return self.normal(n, source)
@@ -27,6 +29,8 @@ class Normal(Prior):
 
 class Uniform(Prior):
     """z ~ U(-1, 1), each number by itself."""
+
+    distribution = "uniform"
 
     def noise(self, n: int, source: torch.Generator | None) -> Tensor:
         """Draw uniform noise in [-1, 1), [n, D]."""

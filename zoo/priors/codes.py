@@ -18,6 +18,8 @@ class Codes(Prior):
         continuous: how many continuous codes.
     """
 
+    distribution = "uniform"
+
     def __init__(self, dim: int, categories: int = 10, continuous: int = 2) -> None:
         super().__init__(dim)
         if categories < 2 or continuous < 0 or categories + continuous >= dim:

@@ -28,6 +28,8 @@ class GaussianMixture(Prior):
         noise: `normal`, or the authors' toy's: `uniform` in [-1, 1) in training, normal in evaluation.
     """
 
+    distribution = "normal"
+
     def __init__(
         self,
         dim: int,
