@@ -18,6 +18,7 @@ COMMANDS = {
     "sample": "make images of a trained model by seed: ganzoo sample acgan_mnist --seeds 0-63 --out samples",
     "pretrained": "the models that ship with the zoo",
     "bundle": "a checkpoint as a folder of plain files, to keep or to send",
+    "interpolate": "the way from one seed or label to the next, as a GIF: ganzoo interpolate acgan_mnist --out way.gif",
     "export": "a generator as ONNX, pt2 or safetensors, to run without ganzoo",
     "list": "the recipes, with their models, papers and parameter counts",
     "scorer": "train a classifier of your own to score with",
@@ -25,7 +26,7 @@ COMMANDS = {
 SYNONYMS = {"train": "fit", "run": "fit", "eval": "test", "evaluate": "test", "score": "test"}
 SYNONYMS |= {"generate": "sample", "recipes": "list", "ls": "list", "val": "validate"}
 #: Commands whose own parser answers --help.
-OWN_HELP = "list", "scorer", "sample", "pretrained", "bundle", "export"
+OWN_HELP = "list", "scorer", "sample", "pretrained", "bundle", "export", "interpolate"
 HELP = "-h", "--help", "help"
 
 # In messages: what was given, and what could have been. Lightning's and jsonargparse's forms are among them.

@@ -6,7 +6,12 @@ MOST = 1_000_000
 
 
 def numbers(option: str, words: str) -> list[int]:
-    """Return the numbers of a list such as 0-63,100, each once, in its order.
+    """Return what `sequence` does, each number once."""
+    return list(dict.fromkeys(sequence(option, words)))
+
+
+def sequence(option: str, words: str) -> list[int]:
+    """Return the numbers of a list such as 0-63,100, in its order.
 
     Args:
         option: in whose place it stands, for the message.
@@ -26,7 +31,7 @@ def numbers(option: str, words: str) -> list[int]:
         ranges.append(range(first, last + 1))
     if sum(map(len_of, ranges)) > MOST:
         raise ValueError(f"{option} {words[:80]}: more than {MOST:,} numbers")
-    return list(dict.fromkeys(number for each in ranges for number in each))
+    return [number for each in ranges for number in each]
 
 
 def len_of(each: range) -> int:

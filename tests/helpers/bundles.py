@@ -23,6 +23,15 @@ def trained(cls, average=True, **options):
     return model.eval()
 
 
+def lively(cls, **options):
+    """A model whose images follow from latents and labels, which first weights may not show."""
+    model = build(cls, **options)
+    with torch.no_grad():
+        for each in model.parameters():
+            each.add_(torch.randn_like(each) * 0.1)
+    return model.eval()
+
+
 def sampler_of(model):
     return SeedSampler(model.averaged_sampler, model.sampling, model.image_shape)
 

@@ -58,13 +58,20 @@ class SeedSampler:
         return Made(image, None if latents.labels is None else int(latents.labels))
 
     def latents(self, source: torch.Generator, label: int | None, truncation: float | None = None) -> Latents:
-        """Draw noise, then a label even where one is given: what is drawn later is the same."""
+        """Draw a latent, [1, D], and its label."""
+        noise, labels = self.draw(source, label, truncation)
+        return Latents(self.sampler.prior.place(noise, labels), labels)
+
+    def draw(
+        self, source: torch.Generator, label: int | None, truncation: float | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Draw noise [1, D], then a label [1] even where one is given: what is drawn later is the same."""
         prior = self.sampler.prior
         noise, labels = prior.noise(1, source), None
         if prior.num_labels is not None:
             labels = torch.randint(prior.num_labels, (1,), generator=source)
             labels = (labels if label is None else torch.tensor([label])).to(noise.device)
-        return Latents(prior.place(noise if truncation is None else prior.truncate(noise, truncation), labels), labels)
+        return noise if truncation is None else prior.truncate(noise, truncation), labels
 
     def check(self, labels: Sequence[int] | None, truncation: float | None) -> None:
         """Raise ValueError for labels that the model does not have, or a truncation that it cannot use."""
