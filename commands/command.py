@@ -13,7 +13,7 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_info
 
 import callbacks
-from commands import bundles
+from commands import bundles, reports
 from commands.checkpoint_io import AtomicCheckpointIO
 from commands.ending import Ending
 from commands.loggers import build_loggers
@@ -61,8 +61,7 @@ class ZooCLI(LightningCLI):
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse as LightningCLI does, less its warning about arguments that come from Python."""
         self.config = parser.parse_args(args)
-        config = self.config[self.config.subcommand]
-        seed = config.seed_everything
+        seed = self.config[self.config.subcommand].seed_everything
         if not isinstance(seed, bool) and not 0 <= seed < 2**32:
             parser.error(f"seed_everything must be in [0, 2**32), got {seed}")
         given = parser.parse_args(args, defaults=False)[self.config.subcommand]
@@ -179,6 +178,7 @@ class ZooCLI(LightningCLI):
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
             print(f"\nrun folder: {self.run_dir}\nsamples:    {self.run_dir / 'samples'}")
             bundles.leave(self.model, self.trainer, self.run_dir)
+            reports.leave(self.run_dir)
 
     def before_validate(self) -> None:
         """Say whether the scores mean anything."""
@@ -195,5 +195,6 @@ class ZooCLI(LightningCLI):
     def after_test(self) -> None:
         """Say where everything is."""
         if self.trainer.is_global_zero:
-            print(f"scores:      {self.run_dir / 'scores.json'}\nsample grid: {self.run_dir / 'samples' / 'test.png'}")
-            print(f"run folder:  {self.run_dir}")
+            grid = self.run_dir / "samples" / "test.png"
+            print(f"scores:      {self.run_dir / 'scores.json'}\nsample grid: {grid}\nrun folder:  {self.run_dir}")
+            reports.leave(self.run_dir)

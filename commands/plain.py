@@ -11,7 +11,7 @@ from commands.messages import fail
 
 #: In which file of this folder each command is, under its own name.
 FILES = {"sample": "sampling", "bundle": "bundles", "pretrained": "pretrained", "export": "exporting"}
-FILES |= {"interpolate": "interpolating"}
+FILES |= {"interpolate": "interpolating", "report": "reports"}
 SOURCE = "a shipped name (ganzoo pretrained), a bundle, a checkpoint or a run's folder"
 
 

@@ -35,6 +35,7 @@ def test_one_configuration_serves_every_command(run, capsys):
         "config.yaml",
         "log.txt",
         "metrics.csv",
+        "report.html",
         "samples/step_0000001.png",
         "samples/step_0000002.png",
         "samples/step_0000004.png",
@@ -52,6 +53,7 @@ def test_one_configuration_serves_every_command(run, capsys):
         "validate.yaml",
     }
     assert list(folder.glob("tensorboard/events.*"))
+    assert "Scores of the test" in (folder / "report.html").read_text()
     assert "max_steps=4" in (folder / "log.txt").read_text()
     again = run("fit", "--config", config)
     assert equal(weights(folder / "checkpoints/last.ckpt"), weights(again / "checkpoints/last.ckpt"))

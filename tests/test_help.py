@@ -71,7 +71,7 @@ def test_all_options_of_the_first_screen_are_options(tmp_path, monkeypatch, caps
 
 def test_help_and_list_import_nothing_heavy():
     code = "import sys, ganzoo_lightning; ganzoo_lightning.main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
-    for argv in (["--help"], ["list"], ["fit", "--help"], ["--version"]):
+    for argv in (["--help"], ["list"], ["fit", "--help"], ["--version"], ["report", "--help"]):
         done = subprocess.run(
             [sys.executable, "-c", code, *argv],
             capture_output=True,
