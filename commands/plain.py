@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from commands.messages import fail
+from datamodules.errors import DataError
 
 #: In which file of this folder each command is, under its own name.
 FILES = {"sample": "sampling", "bundle": "bundles", "pretrained": "pretrained", "export": "exporting"}
-FILES |= {"interpolate": "interpolating", "report": "reports"}
+FILES |= {"interpolate": "interpolating", "project": "projecting", "report": "reports"}
 SOURCE = "a shipped name (ganzoo pretrained), a bundle, a checkpoint or a run's folder"
 
 
@@ -41,7 +42,7 @@ def run(argv: Sequence[str], debug: bool) -> None:
         command(argv[1:])
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, DataError) as error:
         if debug:
             traceback.print_exc()
         fail(status_of(error), told(error))
@@ -51,7 +52,7 @@ def status_of(error: Exception) -> int:
     """Return 1 for what is wrong in a file or on the disk, 2 for what is wrong in a command."""
     from zoo.engine.errors import CheckpointError
 
-    return 1 if isinstance(error, OSError | CheckpointError) else 2
+    return 1 if isinstance(error, OSError | CheckpointError | DataError) else 2
 
 
 def told(error: Exception) -> str:
