@@ -147,5 +147,6 @@ def within(noise: Tensor, prior: Prior) -> Tensor:
         return noise.clamp(-1, 1)
     if prior.distribution == "normal":
         most = math.sqrt(noise.shape[1]) + BEYOND
-        return noise * (most / noise.norm(dim=1, keepdim=True).clamp(min=most))
+        moved: Tensor = noise * (most / noise.norm(dim=1, keepdim=True).clamp(min=most))
+        return moved
     return noise
