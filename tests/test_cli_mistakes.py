@@ -12,7 +12,7 @@ WRONG = [
     (["fit", "-c", "nope"], "'nope'"),
     (["fit", "--config=nope.yaml"], "'nope.yaml'"),
     (["fit", "--config"], "--config"),
-    ([], "bundle, list or scorer"),
+    ([], "list or scorer"),
     (["fitt"], "fitt"),
     (["fit"], "model"),
     (["fit", "--model", "zoo.GAN"], "data"),
