@@ -27,10 +27,11 @@ def main(argv: Sequence[str]) -> None:
     from commands.sample_files import save
     from commands.sampling import sampler_of
     from zoo.hub import export
+    from zoo.hub.exportable import exportable
 
     names = list(dict.fromkeys(word.strip() for word in given.to.split(",")))
     export.check(names)
-    module = export.exportable(sampler_of(given.source))
+    module = exportable(sampler_of(given.source))
     made = tqdm(export.files(module, names), total=len(names), delay=2, unit="file", leave=False)
     written, told = [], []
     for name, content, largest in made:

@@ -20,6 +20,7 @@ COMMANDS = {
     "bundle": "a checkpoint as a folder of plain files, to keep or to send",
     "interpolate": "the way from one seed or label to the next, as a GIF: ganzoo interpolate acgan_mnist --out way.gif",
     "project": "the latent of a picture: ganzoo project acgan_mnist seven.png --out seven",
+    "neighbours": "samples beside their nearest training images: what is learnt by heart is seen",
     "export": "a generator as ONNX, pt2 or safetensors, to run without ganzoo",
     "report": "runs as one page, to read and to compare: ganzoo report RUN... --out report.html",
     "list": "the recipes, with their models, papers and parameter counts",
@@ -28,7 +29,18 @@ COMMANDS = {
 SYNONYMS = {"train": "fit", "run": "fit", "eval": "test", "evaluate": "test", "score": "test"}
 SYNONYMS |= {"generate": "sample", "recipes": "list", "ls": "list", "val": "validate"}
 #: Commands whose own parser answers --help.
-OWN_HELP = "list", "scorer", "sample", "pretrained", "bundle", "export", "interpolate", "project", "report"
+OWN_HELP = (
+    "list",
+    "scorer",
+    "sample",
+    "pretrained",
+    "bundle",
+    "export",
+    "interpolate",
+    "project",
+    "neighbours",
+    "report",
+)
 HELP = "-h", "--help", "help"
 
 # In messages: what was given, and what could have been. Lightning's and jsonargparse's forms are among them.

@@ -13,7 +13,7 @@ from commands.plain import PlainParser, report
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from zoo.hub.projection import Look, Projection
+    from zoo.hub.projection import Projection
 
 FRAMES = 60  # of the GIF, at most
 
@@ -49,6 +49,7 @@ def main(argv: Sequence[str]) -> None:
     from tqdm import tqdm
 
     from commands.sampling import sampler_of
+    from commands.scorer_features import look_of
     from zoo.hub.pictures import are_pictures
     from zoo.hub.projection import Projection
 
@@ -57,7 +58,7 @@ def main(argv: Sequence[str]) -> None:
     if not are_pictures(sampler.image_shape):
         raise ValueError(f"{given.source} makes points, not pictures")
     target = read_picture(given.picture, sampler.image_shape, given.resize)
-    search = Projection(sampler, target, look_of(given.scorer, target), seeds, given.starts, given.label)
+    search = Projection(sampler, target, look_of(given.scorer), seeds, given.starts, given.label)
     losses, frames = [], []
     shown = {round(part * given.steps / (FRAMES - 1)) for part in range(FRAMES)}
     for step, (loss, images) in enumerate(
@@ -84,18 +85,6 @@ def read_picture(path: Path, image_shape: Sequence[int], resize: Any) -> "Tensor
         told = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{path}: is no picture that can be read ({told})") from error
     return read.float() / 127.5 - 1
-
-
-def look_of(scorer: str | None, target: "Tensor") -> "Look":
-    """Return what is compared: pixels, or a scorer's features. Raises ScorerError."""
-    from zoo.hub.projection import pixels
-
-    if scorer is None:
-        return pixels
-    from zoo.scores.scorers import load_scorer
-
-    network = load_scorer(scorer)
-    return lambda images: network.network(network.prepare(images))[0]
 
 
 def write(

@@ -12,25 +12,12 @@ from lightning.pytorch import Trainer, seed_everything
 from safetensors.torch import save_file
 
 from commands import recipes
+from commands.data_sets import FETCHED, data_module, without_classes
 from commands.parser import Parser
-from datamodules import (
-    CIFAR10DataModule,
-    DataError,
-    DigitsDataModule,
-    FlowersDataModule,
-    FolderDataModule,
-    ImageDataModule,
-    MNISTDataModule,
-)
+from datamodules import DataError
 from zoo.scores.classifier import Classifier
 
 FOLDER = Path(__file__).parents[1] / "configs" / "scorers"
-KNOWN = {
-    "cifar10": CIFAR10DataModule,
-    "digits": DigitsDataModule,
-    "flowers": FlowersDataModule,
-    "mnist": MNISTDataModule,
-}
 
 
 def train(
@@ -74,13 +61,13 @@ def train(
         raise ValueError(f"--out must end in .ckpt or .safetensors, got {out}")
     if epochs < 1:
         raise ValueError(f"--epochs must be at least 1, got {epochs}")
-    if download and data not in ("cifar10", "mnist", "flowers"):
+    if download and data not in FETCHED:
         raise ValueError(f"--download is for cifar10, mnist and flowers: {data} is on this machine or nowhere")
     out.parent.mkdir(parents=True, exist_ok=True)  # before an hour of training
     partial = out.with_suffix(f".part{out.suffix}")
     given = {"flip": flip, "image_size": image_size, "data_dir": data_dir, "download": download}
     options: dict[str, Any] = {"batch_size": batch_size} | {name: value for name, value in given.items() if value}
-    images: ImageDataModule = KNOWN[data](**options) if data in KNOWN else FolderDataModule(data, **options)
+    images = data_module(data, **options)
     if (images.num_classes or 0) < 2:
         raise ValueError(f"--data {data}: images of one class only, a scorer tells classes apart: a folder for each")
     seed_everything(seed)
@@ -117,5 +104,5 @@ def main(argv: Sequence[str]) -> None:
         argv = ["--config" if each == "-c" else each for each in recipes.recipes_to_paths(argv[1:], FOLDER)]
         print(json.dumps(auto_cli(train, args=argv, parser_class=ScorerParser, **style)))
     except (DataError, MisconfigurationException, ValueError) as error:  # advice is for the other commands' options
-        message = str(error).replace("--data.init_args.folder", "--data").replace("--data.init_args.", "--")
-        raise (DataError if isinstance(error, DataError) else MisconfigurationException)(message) from error
+        kind = DataError if isinstance(error, DataError) else MisconfigurationException
+        raise kind(without_classes(str(error))) from error

@@ -16,12 +16,13 @@ from helpers.command_line import error
 from helpers.models import MARKS, every_model
 from zoo.engine.batch import Latents
 from zoo.hub import export
+from zoo.hub.exportable import ExportError, exportable
 
 pytestmark = MARKS
 
 
 def module_of(model):
-    return export.exportable(sampler_of(model))
+    return exportable(sampler_of(model))
 
 
 @pytest.mark.slow
@@ -46,7 +47,7 @@ def test_the_module_takes_noise_and_makes_what_a_seed_makes(cls):
     """`latent` is the prior's noise, before a label places it."""
     model = lively(cls)
     sampler = sampler_of(model)
-    module, prior = export.exportable(sampler), sampler.sampler.prior
+    module, prior = exportable(sampler), sampler.sampler.prior
     source = torch.Generator().manual_seed(3)
     noise = prior.noise(2, source)
     label = None if prior.num_labels is None else torch.tensor([0, prior.num_labels - 1])
@@ -80,14 +81,14 @@ class Noisy(torch.nn.Module):
 def test_a_generators_own_noise_is_constant():
     sampler = sampler_of(trained(zoo.GAN))
     sampler.sampler.generator = Noisy()
-    with pytest.raises(export.ExportError, match="draws noise"):
-        export.exportable(sampler)
+    with pytest.raises(ExportError, match="draws noise"):
+        exportable(sampler)
     Noisy.sampling_options = ("noise",)
-    module = export.exportable(sampler)
+    module = exportable(sampler)
     given = module.inputs(2)
     assert torch.equal(module(**given).flatten(), (given["latent"][:, 0] + 1).tanh())
     sampler.sampling = {"noise": "none"}
-    assert torch.equal(export.exportable(sampler)(**given).flatten(), given["latent"][:, 0].tanh())
+    assert torch.equal(exportable(sampler)(**given).flatten(), given["latent"][:, 0].tanh())
 
 
 def test_a_file_that_computes_something_else_is_refused():
@@ -97,7 +98,7 @@ def test_a_file_that_computes_something_else_is_refused():
         next(other.parameters()).add_(1)
     content = export.to_safetensors(other)
     assert export.difference(content, "safetensors", other) == 0
-    with pytest.raises(export.ExportError, match="differ from the module's"):
+    with pytest.raises(ExportError, match="differ from the module's"):
         export.difference(content, "safetensors", module)
 
 
