@@ -29,18 +29,7 @@ COMMANDS = {
 SYNONYMS = {"train": "fit", "run": "fit", "eval": "test", "evaluate": "test", "score": "test"}
 SYNONYMS |= {"generate": "sample", "recipes": "list", "ls": "list", "val": "validate"}
 #: Commands whose own parser answers --help.
-OWN_HELP = (
-    "list",
-    "scorer",
-    "sample",
-    "pretrained",
-    "bundle",
-    "export",
-    "interpolate",
-    "project",
-    "neighbours",
-    "report",
-)
+OWN_HELP = COMMANDS.keys() - {"fit", "test", "validate", "predict"}
 HELP = "-h", "--help", "help"
 
 # In messages: what was given, and what could have been. Lightning's and jsonargparse's forms are among them.

@@ -52,7 +52,7 @@ def test_the_module_takes_noise_and_makes_what_a_seed_makes(cls):
     noise = prior.noise(2, source)
     label = None if prior.num_labels is None else torch.tensor([0, prior.num_labels - 1])
     with torch.no_grad():
-        wanted = sampler.sampler.generate(Latents(prior.place(noise, label), label))
+        wanted = sampler.sampler.generate(Latents(prior.place(noise, label), label), **module.how)
         assert torch.allclose(module(noise, label), wanted, atol=1e-5)  # its weights lie otherwise in memory
     assert not {id(each) for each in module.parameters()} & {id(each) for each in model.parameters()}
     assert module.about().keys() == module.inputs(1).keys() | {"image", "made_by"}

@@ -20,9 +20,17 @@ from zoo.hub.paths import SeedPath, keys_of, positions, rows, spherical
 pytestmark = MARKS
 
 
+def still_sampler(cls):
+    """A sampler of a model that draws no noise of its own for each image."""
+    sampler = sampler_of(lively(cls))
+    if "noise" in sampler.sampler.of_generator:
+        sampler.sampling["noise"] = "const"
+    return sampler
+
+
 @every_model
 def test_a_way_begins_and_ends_at_the_seeds_own_images(cls):
-    sampler = sampler_of(lively(cls))
+    sampler = still_sampler(cls)
     keys = [(3, None), (7, None), (5, None)]
     if sampler.num_labels is not None:
         keys[1] = (7, (sampler.make(3).label + 1) % sampler.num_labels)
@@ -39,7 +47,7 @@ def test_a_way_begins_and_ends_at_the_seeds_own_images(cls):
 
 @every_model
 def test_no_step_of_a_way_is_a_jump(cls):
-    sampler = sampler_of(lively(cls))
+    sampler = still_sampler(cls)
     labels = (None, None) if sampler.num_labels is None else (0, 1)
     way = SeedPath(sampler, list(zip((1, 1 if labels[1] else 2), labels, strict=True)))
     images = torch.stack([way.at(0, share) for share in torch.linspace(0, 1, 41).tolist()])
@@ -68,6 +76,29 @@ def test_uniform_noise_goes_straight_and_stays_where_it_is_drawn():
     wanted = (way.drawn[0][0] + way.drawn[1][0]) / 2
     image = sampler.sampler.generator(wanted)[0]
     assert torch.allclose(way.at(0, 0.5), image, atol=1e-6)
+
+
+class Styled(torch.nn.Module):
+    """A generator by way of w, the square of a latent."""
+
+    num_ws, w_average, sampling_options = 3, torch.tensor([5.0]), ("truncation",)
+
+    def mapping(self, latents, labels):  # noqa: D102
+        return latents[:, :1] ** 2
+
+    def synthesis(self, ws, source, noise):  # noqa: D102
+        assert ws.shape == (1, 3, 1)
+        return ws[:, :, :, None] / 10
+
+
+def test_a_generator_by_way_of_w_goes_straight_there():
+    sampler = sampler_of(trained(zoo.GAN))
+    sampler.sampler.generator = Styled()
+    way = SeedPath(sampler, [(0, None), (1, None)])
+    first, second = (noise[0, 0] ** 2 for noise, _ in way.drawn)
+    assert torch.allclose(way.at(0, 0.25), (0.75 * first + 0.25 * second).clamp(-10, 10).expand(3, 1, 1) / 10)
+    narrow = SeedPath(sampler, [(0, None), (1, None)], truncation=0.5).at(0, 0.0)
+    assert torch.allclose(narrow, ((first + 5) / 20).expand(3, 1, 1))
 
 
 def test_between_components_means_and_deviations_go_straight():

@@ -41,7 +41,8 @@ def test_the_loss_falls_and_the_best_latent_makes_the_best_image(cls):
     labels = None if label is None else torch.tensor([label])
     prior = sampler.sampler.prior
     with torch.no_grad():
-        assert torch.equal(sampler.sampler.generate(Latents(prior.place(noise, labels), labels))[0], image)
+        again = sampler.sampler.generate(Latents(prior.place(noise, labels), labels), **search.how)
+    assert torch.equal(again[0], image)
 
 
 def test_the_nearest_seeds_are_followed_and_a_seeds_own_image_is_found():
@@ -92,6 +93,15 @@ def test_noise_stays_where_the_prior_draws_it():
     assert within(noise, uniform).abs().max() == 1
     codes.distribution = None
     assert within(noise, codes) is noise
+
+
+@pytest.mark.parametrize(("prior", "most"), [("normal", 3**0.5 + BEYOND), ("uniform", 1)])
+def test_no_step_leaves_the_prior(prior, most):
+    sampler = sampler_of(lively(zoo.GAN, prior=prior))
+    search = Projection(sampler, sampler.make(9).image, seeds=range(4), starts=4)
+    for _ in search.run(8, rate=10.0):
+        size = search.noise.norm(dim=1).max() if prior == "normal" else search.noise.abs().max()
+        assert size <= most + 1e-4
 
 
 def test_curves_are_drawn_where_the_numbers_are():

@@ -22,7 +22,8 @@ class SeedPath:
 
     Noise goes along a sphere where it is normal, straight elsewhere. Between two labels each of them places the noise,
     and the latent goes straight from one place to the other: between mixture components means and deviations do so.
-    A network that is told labels is told those between (`Between`). A generator's own noise is that of the first seed.
+    A network that is told labels is told those between (`Between`). A generator that maps latents to w, as StyleGAN2's,
+    goes straight from one w to the other instead. A generator's own noise is that of the first seed.
 
     Args:
         sampler: whose images.
@@ -41,15 +42,34 @@ class SeedPath:
     @torch.no_grad()
     def at(self, number: int, share: float) -> Tensor:
         """Make the image [C, H, W] at `share` in [0, 1] of the way from a key to the next (or the first)."""
-        (noise, labels), (other, others) = self.drawn[number], self.drawn[(number + 1) % len(self.drawn)]
+        here, there = self.drawn[number], self.drawn[(number + 1) % len(self.drawn)]
         made, source = self.sampler.sampler, self.noise()
         between = spherical if made.prior.distribution == "normal" else straight
         with evaluating(made):
+            if hasattr(made.generator, "mapping"):
+                first, second = (self.to_w(*each) for each in (here, there))
+                return self.of_w(straight(first, second, share), source)
+            (noise, labels), (other, others) = here, there
             noise = between(noise, other, share)
             z = straight(made.prior.place(noise, labels), made.prior.place(noise, others), share)
             if labels is not None and others is not None:
                 labels = Between.of(labels, others, share)
             return made.generate(Latents(z, labels), source, **self.how)[0].float()
+
+    def to_w(self, noise: Tensor, labels: Tensor | None) -> Tensor:
+        """Return w [1, w_dim] of noise and a label."""
+        made: Any = self.sampler.sampler
+        w: Tensor = made.generator.mapping(made.prior.place(noise, labels), labels)
+        return w
+
+    def of_w(self, w: Tensor, source: torch.Generator) -> Tensor:
+        """Make the image [C, H, W] of w [1, w_dim], the same for all layers; truncation moves it to the mean w."""
+        generator: Any = self.sampler.sampler.generator
+        truncation, noise = self.how.get("truncation"), self.how.get("noise", "random")
+        if truncation is not None:
+            w = torch.lerp(generator.w_average, w, truncation)
+        images: Tensor = generator.synthesis(w[:, None].expand(-1, generator.num_ws, -1), source, noise)
+        return images[0].float().clamp(-1, 1)
 
     def noise(self) -> torch.Generator:
         """Return what a generator's own noise is drawn from: that of the first seed, after its latent."""
