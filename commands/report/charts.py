@@ -8,7 +8,7 @@ from commands.report.elements import Markup, join, tag
 from commands.report.run_data import Curve
 from zoo.scores.directions import best
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 440, 240, 56, 24, 10, 40
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 440, 240, 62, 24, 10, 42
 #: Points of a curve as it is drawn, and up to which each has a dot.
 DRAWN, DOTTED = 200, 40
 #: How many styles of lines the page knows.

@@ -26,7 +26,7 @@ caption{text-align:left;color:var(--dim);padding:4px 0}
 th,td{text-align:left;vertical-align:top;padding:5px 14px 5px 0;border-bottom:1px solid var(--rule)}
 thead th{border-bottom:2px solid var(--rule)}
 td{min-width:6rem;max-width:30rem;overflow-wrap:break-word}
-tbody th{position:sticky;left:0;background:var(--back);min-width:8.5rem;overflow-wrap:anywhere}
+tbody th{position:sticky;left:0;background:var(--back);min-width:min(17rem,38vw);overflow-wrap:anywhere}
 .number{text-align:right;white-space:nowrap}
 pre{background:var(--panel);padding:10px 12px;margin:6px 0;
 white-space:pre-wrap;overflow-wrap:anywhere;border-radius:4px}
@@ -40,6 +40,7 @@ figcaption{font-size:.9rem}
 img{display:block;width:100%;height:auto;border:1px solid var(--rule);image-rendering:auto}
 svg{display:block;width:100%;height:auto}
 svg text{font:12px system-ui,sans-serif;fill:var(--dim)}
+@media (max-width:480px){svg text{font-size:15px}}
 svg .x{text-anchor:middle}
 svg .y{text-anchor:end;dominant-baseline:central}
 svg .end{font-weight:700;dominant-baseline:central;fill:var(--c)}
