@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 
+from zoo.scores.directions import BEST
+
 log = logging.getLogger("lightning.pytorch.ganzoo")
 
 #: Seconds to wait for the server's first answer, for a run to be opened there, and for the last uploads.
@@ -67,11 +69,20 @@ class WeightsAndBiases(WandbLogger):
                 upload = f"wandb sync {Path(str(self.save_dir)) / 'wandb'}"
                 log.info("Weights & Biases: offline, %s. Upload later with: %s", reason, upload)
         try:
-            return super().experiment
+            run = super().experiment
         except wandb.errors.Error as error:
             log.warning("Weights & Biases: offline, the server refused: %s", shorten(str(error), 200))
             self._wandb_init["mode"] = "offline"
-            return super().experiment
+            run = super().experiment
+        define_scores(run)
+        return run
+
+
+def define_scores(run: Any) -> None:
+    """Let a run's summary, by which runs are compared, have the best value of each validation score beside its last."""
+    for name, direction in BEST.items():
+        summary = f"{direction},last"
+        run.define_metric(f"val/{name}", step_metric="trainer/global_step", step_sync=True, summary=summary)
 
 
 def quiet_settings() -> Any:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from helpers.scorer import KEYS
 from helpers.wandb_runs import history, log_of, records
+from zoo.scores.directions import BEST
 
 pytestmark = pytest.mark.usefixtures("fresh_wandb")
 
@@ -31,6 +32,21 @@ def test_a_run_holds_losses_scores_and_pictures_at_their_steps(run):
         shown, drawn = log_of(folder).parent / "files" / names[0], folder / f"samples/step_{step:07d}.png"
         with Image.open(shown) as one, Image.open(drawn) as other:
             assert (np.asarray(one) == np.asarray(other)).all()
+
+
+def test_the_summary_has_the_best_value_of_each_score_beside_its_last(run):
+    log = log_of(run("fit", "--loggers=[wandb]", "--trainer.max_steps=6"))
+    rows, summary = history(log), {}
+    for record in records(log):
+        if record.WhichOneof("record_type") == "summary":
+            summary |= {
+                each.nested_key[0]: json.loads(each.value_json) for each in record.summary.update if each.nested_key
+            }
+    for name in KEYS:
+        values = [row[f"val/{name}"] for row in rows if f"val/{name}" in row]
+        assert len(values) == 3
+        kept = {"last": values[-1]} | {way: {"min": min, "max": max}[way](values) for way in [BEST.get(name)] if way}
+        assert summary[f"val/{name}"] == (kept if name in BEST else values[-1])
 
 
 def test_a_test_leaves_a_table_with_its_scores_real_data_s_and_the_sample_grid(run):
