@@ -2,7 +2,9 @@
 
 import json
 import logging
-from collections.abc import Sequence
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,7 +80,8 @@ def without_places(command: str) -> str:
     """Return a command without the options that say where things lie: a bundle goes to other machines."""
     kept: list[str] = []
     skipping = False
-    for word in command.split():
+    words, join = words_of(command)
+    for word in words:
         option, equals, _ = word.partition("=")
         if skipping:
             skipping = False
@@ -86,7 +89,15 @@ def without_places(command: str) -> str:
             skipping = not equals
         else:
             kept.append(Path(word).name if Path(word).is_absolute() else word)
-    return " ".join(kept)
+    return join(kept)
+
+
+def words_of(command: str) -> tuple[list[str], Callable[[list[str]], str]]:
+    """Return the words of a command, and what makes a command of words: earlier versions wrote no quotes."""
+    with suppress(ValueError):  # a quote without its other one
+        if shlex.join(words := shlex.split(command)) == command:
+            return words, shlex.join
+    return command.split(), " ".join
 
 
 def leave(model: "GAN", trainer: Any, run: Path) -> None:

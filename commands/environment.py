@@ -2,6 +2,7 @@
 
 import platform
 import re
+import shlex
 import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -26,7 +27,7 @@ def environment(argv: Sequence[str]) -> dict[str, Any]:
         except PackageNotFoundError:
             found[name] = "not installed"
     found["torch"] = str(torch.__version__)  # says for which accelerator it was built, too
-    return found | {"commit": commit(), "command": " ".join(["ganzoo", *without_secrets(argv)])}
+    return found | {"commit": commit(), "command": shlex.join(["ganzoo", *without_secrets(argv)])}
 
 
 def commit() -> str | None:

@@ -1,5 +1,7 @@
 """What a run was made with is in its folder and in every logger."""
 
+import shlex
+
 import pytest
 import torch
 import yaml
@@ -30,6 +32,11 @@ def test_every_logger_has_the_whole_configuration(run):
     events.Reload()
     (text,) = (events.Tensors(tag) for tag in events.Tags()["tensors"] if tag.startswith("configuration"))
     assert b"seed_everything: 5" in text[0].tensor_proto.string_val[0]
+
+
+def test_the_command_can_be_given_to_a_shell():
+    argv = ["fit", "--model.x", "{name: adam, lr: 1e-3}", "--name=a b"]
+    assert shlex.split(environment(argv)["command"]) == ["ganzoo", *argv]
 
 
 @pytest.mark.parametrize(

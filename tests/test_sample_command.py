@@ -205,6 +205,10 @@ def test_pretrained_shows_what_ships(capsys):
 def test_a_bundles_command_names_no_place():
     command = "ganzoo fit --config /home/me/x.yaml --trainer.default_root_dir /home/me --name=a --trainer.max_steps 3"
     assert without_places(command) == "ganzoo fit --config x.yaml --trainer.max_steps 3"
+    quoted = "ganzoo fit '--trainer.default_root_dir=/home/me/my runs' --model.x '{name: adam}' --data '/home/a b/c d'"
+    assert without_places(quoted) == "ganzoo fit --model.x '{name: adam}' --data 'c d'"
+    earlier = "ganzoo fit --name a --model.x {name: adam, of: 'me} --config /home/me/x.yaml"
+    assert without_places(earlier) == "ganzoo fit --model.x {name: adam, of: 'me} --config x.yaml"
 
 
 def modules_after(*argv):
