@@ -11,21 +11,13 @@ from PIL import Image
 import cli
 import zoo
 from commands import moving_pictures
-from helpers.bundles import lively, sampler_of, trained, write
+from helpers.bundles import sampler_of, still_sampler, trained, write
 from helpers.command_line import error
 from helpers.models import MARKS, every_model
 from zoo.hub.between import Between
 from zoo.hub.paths import SeedPath, keys_of, positions, rows, spherical
 
 pytestmark = MARKS
-
-
-def still_sampler(cls):
-    """A sampler of a model that draws no noise of its own for each image."""
-    sampler = sampler_of(lively(cls))
-    if "noise" in sampler.sampler.of_generator:
-        sampler.sampling["noise"] = "const"
-    return sampler
 
 
 @every_model

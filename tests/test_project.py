@@ -15,7 +15,7 @@ from PIL import Image
 import cli
 import zoo
 from commands import curves
-from helpers.bundles import lively, sampler_of, trained, write
+from helpers.bundles import lively, sampler_of, still_sampler, trained, write
 from helpers.command_line import error
 from helpers.models import MARKS, every_model
 from helpers.runs import pixels
@@ -27,7 +27,7 @@ pytestmark = MARKS
 
 @every_model
 def test_the_loss_falls_and_the_best_latent_makes_the_best_image(cls):
-    sampler = sampler_of(lively(cls))
+    sampler = still_sampler(cls)
     target = sampler.make(1000).image
     search = Projection(sampler, target, seeds=range(6), starts=2)
     losses = torch.stack([loss for loss, _ in search.run(25, 0.03)])

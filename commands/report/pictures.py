@@ -65,7 +65,7 @@ def data_of(held: bytes) -> Markup:
     """Return a PNG's picture, not larger than the page needs, as an address that is the picture itself."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with Image.open(io.BytesIO(held), formats=["PNG"]) as opened:
+        with io.BytesIO(held) as stream, Image.open(stream, formats=["PNG"]) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise ValueError(f"more than {MAX_PIXELS:,} pixels")
             picture = opened.convert("RGB")

@@ -36,6 +36,14 @@ def sampler_of(model):
     return SeedSampler(model.averaged_sampler, model.sampling, model.image_shape)
 
 
+def still_sampler(cls):
+    """A sampler of a model that draws no noise of its own for each image."""
+    sampler = sampler_of(lively(cls))
+    if "noise" in sampler.sampler.of_generator:
+        sampler.sampling["noise"] = "const"
+    return sampler
+
+
 def write(model, folder, **options):
     """The model's bundle."""
     bundle.write(bundle.saved_of(model), sampler_of(model), folder, **options)
