@@ -1,10 +1,12 @@
 """`ganzoo export`: files that compute what the module does, without it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -14,11 +16,14 @@ import zoo
 from helpers.bundles import lively, sampler_of, trained, write
 from helpers.command_line import error
 from helpers.models import MARKS, every_model
+from helpers.runs import pixels
 from zoo.engine.batch import Latents
 from zoo.hub import export
 from zoo.hub.exportable import ExportError, exportable
 
 pytestmark = MARKS
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def module_of(model):
@@ -91,6 +96,22 @@ def test_a_generators_own_noise_is_constant():
     assert torch.equal(exportable(sampler)(**given).flatten(), given["latent"][:, 0].tanh())
 
 
+class Fixed(torch.nn.Module):
+    """A generator whose computation depends on how many images it makes."""
+
+    def forward(self, latents):  # noqa: D102
+        return (latents[:, :1] + sum(range(len(latents))))[..., None, None].tanh()
+
+
+@pytest.mark.slow
+def test_what_cannot_be_exported_is_one_line():
+    sampler = sampler_of(trained(zoo.GAN))
+    sampler.sampler.generator = Fixed()
+    with pytest.raises(ExportError, match="pt2 cannot hold what Fixed computes: ") as found:
+        list(export.files(exportable(sampler), ["pt2"]))
+    assert "\n" not in str(found.value)
+
+
 def test_a_file_that_computes_something_else_is_refused():
     module = module_of(trained(zoo.GAN))
     other = module_of(trained(zoo.GAN))
@@ -140,7 +161,6 @@ print(json.dumps([sorted(sys.modules), session.get_modelmeta().custom_metadata_m
 
 @pytest.mark.slow
 def test_a_process_without_ganzoo_makes_the_same_images(tmp_path, monkeypatch):
-    np = pytest.importorskip("numpy")
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     monkeypatch.chdir(tmp_path)
@@ -162,3 +182,21 @@ def test_a_process_without_ganzoo_makes_the_same_images(tmp_path, monkeypatch):
     code += "np.save('image2.npy', run(**given).numpy()); assert 'zoo' not in sys.modules"
     subprocess.run([sys.executable, "-I", "-c", code], check=True)
     assert torch.allclose(torch.from_numpy(np.load("image2.npy")), module(**given), atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_example_in_the_docs_runs_as_it_stands(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    monkeypatch.chdir(tmp_path)
+    cli.main(["export", "acgan_mnist", "--to", "onnx", "--out", "exported"])
+    (code,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "use.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len([line for line in code.splitlines() if line]) == 10
+    code += "import sys; assert not {'torch', 'zoo'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True)
+    sampler = sampler_of(zoo.from_pretrained("acgan_mnist"))
+    latent = np.random.default_rng(0).standard_normal((10, 64), np.float32)
+    with torch.no_grad():
+        images = sampler.sampler.generate(Latents(torch.from_numpy(latent), torch.arange(10)))
+    shown = pixels(Path("digits.png"))
+    assert np.abs(shown / 127.5 - 1 - np.hstack(images[:, 0].numpy())).max() <= 1 / 255 + 1e-3

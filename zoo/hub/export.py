@@ -136,7 +136,15 @@ def difference(content: bytes, name: str, module: Exportable) -> float:
 
 
 def files(module: Exportable, names: list[str]) -> Iterator[tuple[str, bytes, float]]:
-    """Give each format's name, its file, compared with the module, and the largest difference."""
+    """Give each format's name, its file, compared with the module, and the largest difference.
+
+    Raises ExportError for a computation that the format cannot hold, and for a file that makes other images.
+    """
     for name in names:
-        content = FORMATS[name].write(module)
+        try:
+            content = FORMATS[name].write(module)
+        except Exception as error:  # torch raises many kinds: for what depends on a number, for what ONNX has not
+            told = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            generator = type(module.sampler.generator).__name__
+            raise ExportError(f"{name} cannot hold what {generator} computes: {told[:300]}") from error
         yield name, content, difference(content, name, module)
