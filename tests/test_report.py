@@ -5,8 +5,6 @@ import io
 import json
 import os
 import re
-import struct
-import zlib
 from pathlib import Path
 
 import pytest
@@ -148,37 +146,45 @@ def test_a_folder_of_pictures_elsewhere_is_not_read(tmp_path):
     assert not shown(folder).all("img")
 
 
-def bomb():
-    """Return a PNG of a few bytes that claims 60,000 x 60,000 pixels."""
-    chunk = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+def encoded(side, kind):
+    """Return a black square as bytes: few, however large."""
+    Image.new("1", (side, side)).save(buffer := io.BytesIO(), format=kind)
+    return buffer.getvalue()
 
 
-ALIASES = "\n".join(["a0: &a0 [x, x]", *(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 40))])
+def aliases(kind):
+    """Return YAML of few lines that means 2**13 values."""
+    doubled = (f"a{i}: &a{i} {kind.format(f'*a{i - 1}')}" for i in range(1, 13))
+    return "\n".join(["a0: &a0 [x, x]", *doubled])
+
+
+#: What is wrong, in which file, and what the note says.
 BROKEN = {
-    "multiplying aliases": ("config.yaml", ALIASES),
-    "a list in itself": ("config.yaml", "a: &a [*a, {}]"),
-    "deep YAML": ("config.yaml", "[" * 2000),
-    "large YAML": ("config.yaml", "a: [" + "1, " * 100_000 + "1]"),
-    "tags": ("config.yaml", "!!python/object/apply:os.system [echo]"),
-    "deep JSON": ("scores.json", "[" * 100_000),
-    "no JSON": ("scores.json", "{"),
-    "a long field": ("metrics.csv", "step," + "x" * 200_000 + "\n1,2"),
-    "no text": ("metrics.csv", b"\xff\xfe\x00"),
-    "many columns": ("metrics.csv", f"step,{','.join(map(str, range(500)))}\n1,{','.join(map(str, range(500)))}"),
-    "a large picture": ("samples/step_0000001.png", bomb()),
-    "no picture": ("samples/step_0000001.png", b"GIF89a"),
+    "multiplying aliases": ("config.yaml", aliases("[{0}, {0}]"), "3,000 settings"),
+    "multiplying pairs": ("config.yaml", aliases("!!pairs [x: {0}, y: {0}]"), "3,000 settings"),
+    "a list in itself": ("config.yaml", "a: &a [*a, {}]", "recursion"),
+    "deep YAML": ("config.yaml", "[" * 2000, "recursion"),
+    "large YAML": ("config.yaml", "a: 1\n" + "# no end\n" * 20_000, "more than 131,072 bytes"),
+    "tags": ("config.yaml", "!!python/object/apply:os.system [echo]", "constructor"),
+    "deep JSON": ("scores.json", "[" * 100_000, "recursion"),
+    "no JSON": ("scores.json", "{", "Expecting"),
+    "a long field": ("metrics.csv", "step," + "x" * 200_000 + "\n1,2", "field"),
+    "no text": ("metrics.csv", b"\xff\xfe\x00", "utf-8"),
+    "many columns": ("metrics.csv", f"step,{','.join(map(str, range(500)))}\n1{',1' * 500}", "100 columns"),
+    "a large picture": ("samples/step_0000001.png", encoded(6000, "PNG"), "more than 33,554,432 pixels"),
+    "no picture": ("samples/step_0000001.png", b"\x89PNG\r\n", "no PNG"),
+    "another kind of picture": ("samples/step_0000001.png", encoded(4, "GIF"), "no PNG"),
 }
 
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_what_cannot_be_read_is_a_note_and_the_rest_is_there(tmp_path, name):
-    folder, (file, content) = write_run(tmp_path / "sent"), BROKEN[name]
+    folder, (file, content, said) = write_run(tmp_path / "sent"), BROKEN[name]
     (folder / file).write_bytes(content if isinstance(content, bytes) else content.encode())
     found = shown(folder)
     (note,) = (text for given, text in found.all("p") if given.get("class") == "note")
-    assert file in note
-    assert "was not read: " in note
+    assert f"{file} was not read: " in note
+    assert said in note
     assert len(found.all("section")) >= 5
 
 

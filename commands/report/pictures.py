@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from commands.report.elements import Markup, tag
 from commands.report.run_data import RunData, content
@@ -26,7 +26,8 @@ def figures(run: RunData, count: int) -> list[Markup]:
         try:
             source = data_of(content(run.folder, f"samples/{name}"))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Warning) as error:
-            why = getattr(error, "strerror", None) or str(error)
+            why = "it is no PNG" if isinstance(error, UnidentifiedImageError) else None
+            why = why or getattr(error, "strerror", None) or str(error)
             made[name] = tag("figure", tag("p", f"samples/{name} was not read: {why}", class_="note"), caption)
             continue
         image = tag("img", src=source, alt=f"{run.name}: grid of images, {title}", loading="lazy")

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +11,8 @@ import yaml
 
 from zoo.files.regular_files import open_regular
 
-#: Bytes of a file, parts of a configuration and its depth, curves and points of each, at most.
-MAX_BYTES, MAX_PARTS, MAX_DEPTH, MAX_CURVES, MAX_POINTS = 2**26, 3000, 12, 100, 200_000
+#: Bytes of a file, parts of a configuration, curves and points of each, at most.
+MAX_BYTES, MAX_PARTS, MAX_CURVES, MAX_POINTS = 2**26, 3000, 100, 200_000
 MAX_YAML = 2**17  # bytes: its reader takes seconds for a megabyte
 #: What says where things lie on one machine: of no use to others.
 PLACES = "trainer.default_root_dir", "data.init_args.data_dir", "ckpt_path"
@@ -93,23 +92,21 @@ def settings(text: str) -> dict[str, str]:
     """Return YAML as text by dotted names, less places on a machine."""
     loaded = yaml.safe_load(text)
     flat: dict[str, str] = {}
-    for name, value in parts(loaded, "", 0) if loaded and isinstance(loaded, dict) else ():
+    for name, value in parts(loaded, "") if loaded and isinstance(loaded, dict) else ():
         flat[name] = value
-        if len(flat) > MAX_PARTS:  # aliases in YAML multiply
+        if len(flat) > MAX_PARTS:
             raise ValueError(f"more than {MAX_PARTS:,} settings")
     return {name: value for name, value in flat.items() if name not in PLACES}
 
 
-def parts(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
-    """Give the dotted names and the texts of nested dictionaries and lists."""
-    if depth > MAX_DEPTH:
-        raise ValueError(f"settings deeper than {MAX_DEPTH}")
+def parts(value: Any, name: str) -> Iterator[tuple[str, str]]:
+    """Give the dotted names and the texts of nested dictionaries and lists, one by one: aliases multiply them."""
     if isinstance(value, dict) and value:
         for key, each in value.items():
-            yield from parts(each, f"{name}.{key}" if name else str(key), depth + 1)
-    elif isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+            yield from parts(each, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple) and any(isinstance(each, dict | list | tuple) for each in value):
         for number, each in enumerate(value):
-            yield from parts(each, f"{name}.{number}", depth + 1)
+            yield from parts(each, f"{name}.{number}")
     else:
         yield name, str(value)[:1000]
 
@@ -135,7 +132,7 @@ def finite(value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) and abs(number) < 1e100 else None
+    return number if abs(number) < 1e100 else None  # nan is not, either
 
 
 def scores(text: str) -> dict[str, Any]:
