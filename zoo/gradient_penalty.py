@@ -9,6 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from zoo.engine.images_alone import images_alone
+
 
 def input_gradients(critic: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """Return grad f(x) for each sample, [N, C, H, W], with a graph, so that it can be differentiated again.
@@ -22,8 +24,9 @@ def input_gradients(critic: Callable[[Tensor], Tensor], images: Tensor) -> Tenso
         if torch.compiler.is_compiling():  # a graph of torch.compile takes gradients inside only in this form
             gradient: Tensor = torch.func.grad(lambda x: critic(x).sum())(images)
         else:
-            images.requires_grad_()
-            (gradient,) = torch.autograd.grad(critic(images).sum(), images, create_graph=True)
+            outputs = critic(images.requires_grad_()).sum()
+            with images_alone.within():
+                (gradient,) = torch.autograd.grad(outputs, images, create_graph=True)
         return gradient
 
 
