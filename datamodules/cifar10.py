@@ -39,6 +39,7 @@ class CIFAR10DataModule(ImageDataModule):
         **kwargs: see ImageDataModule.
     """
 
+    scorer = "cifar10"
     num_classes = len(CLASSES)
 
     def __init__(self, val_size: int = 5000, flip: bool = True, download: bool = False, **kwargs: Any) -> None:

@@ -109,7 +109,11 @@ def test_training_learns_digits_and_writes_a_scorer(suffix, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("argv", "status", "message"),
     [
-        (["--config=nix"], 2, "no file and no recipe is called 'nix'; the recipes are: digits, flowers, mnist"),
+        (
+            ["--config=nix"],
+            2,
+            "no file and no recipe is called 'nix'; the recipes are: cifar10, digits, flowers, mnist",
+        ),
         (["--config=digits"], 2, "the following arguments are required: out (see ganzoo scorer --help)"),
         (["--config=digits", "--out=new.pt"], 2, "--out must end in .ckpt or .safetensors, got new.pt"),
         (["--config=digits", "--out=file/new.ckpt"], 1, "file"),

@@ -18,10 +18,13 @@ SHAPES = {
     "sngan_resnet": [DIGIT, (3, 8, 12)],
     "sagan": [DIGIT, (3, 16, 24)],
     "biggan": [DIGIT, (3, 8, 12)],
+    "wgan_gp_resnet": [DIGIT, (3, 8, 12)],
     "small_conv": [DIGIT, (3, 8, 12)],
     "dcgan": [(1, 20, 24), (3, 8, 12)],
     "infogan": [DIGIT, (3, 8, 12)],
     "began": [(1, 20, 24), (3, 10, 18)],
+    "r3gan": [DIGIT, (3, 8, 12)],
+    "stylegan2": [DIGIT, (3, 8, 12)],
 }
 SHAPES |= {name: [POINT, (1, 2, 3)] for name in NETWORKS if name.startswith("toy")}
 
@@ -37,7 +40,8 @@ def test_every_pair_makes_and_judges_its_shapes(name, shape):
     labels = () if getattr(network, "num_labels", None) is None else (torch.arange(3),)
     images = network(torch.randn(3, 5), *labels)
     assert images.shape == (3, *shape)
-    assert network.eval()(1000 * torch.randn(3, 5), *labels).abs().max() <= 1
+    is_unbounded = getattr(network, "is_unbounded", False)  # its samples are clamped
+    assert (network.eval()(1000 * torch.randn(3, 5), *labels).abs().max() <= 1) != is_unbounded
     outputs = critic(name, shape)(images)
     assert outputs.shape == (3,)
     outputs.sum().backward()
@@ -64,6 +68,7 @@ def test_tiny_pairs_are_made_in_milliseconds_and_fit_each_other():
         ("dcgan", (3, 31, 32), "even and above 4, not 31x32"),
         ("infogan", (1, 28, 30), "multiples of 4, not 28x30"),
         ("began", (1, 28, 31), "even and above 8, not 28x31"),
+        ("r3gan", (1, 30, 28), "no 30x28 comes of that"),
     ],
 )
 def test_impossible_shapes_are_refused_in_one_line(name, shape, message):
@@ -106,7 +111,7 @@ def test_sigmoid_output_is_the_sigmoid_of_the_linear_one():
 
 # -- who sees whom --
 
-CRITICS = [(name, {}, name in ("deligan_conv", "dcgan", "infogan")) for name in NETWORKS]
+CRITICS = [(name, {}, name in ("deligan_conv", "dcgan", "infogan", "stylegan2")) for name in NETWORKS]
 CRITICS += [("keras_conv", {"norm": norm}, norm == "batch") for norm in ("layer", "instance", "batch", "none")]
 CRITICS += [("matlab_conv", {"norm": "none"}, False)]
 

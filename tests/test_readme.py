@@ -94,7 +94,7 @@ def test_the_scores_are_those_of_the_runs():
         if re.match(r"\| (\*real|\[\w+\]\(configs/)", line)
     ]
     keys = ["fid", "inception_score", "modified_inception_score", "precision", "recall"]
-    real = {"digits": "quickstart", "MNIST": "gan_mlp_mnist", "flowers": "wgan_gp_flowers"}
+    real = {"digits": "quickstart", "MNIST": "gan_mlp_mnist", "flowers": "wgan_gp_flowers", "CIFAR-10": "sngan_cifar10"}
     for row in rows:
         of_real = row[0].startswith("*real")
         name = real[row[0].strip("*").split()[1]] if of_real else re.match(r"\[(\w+)\]", row[0]).group(1)

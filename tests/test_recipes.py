@@ -103,7 +103,10 @@ NARROW = {
     ]
 }
 #: recipes whose two steps take more than a second or two
-SLOW = {"sagan_cifar10", "biggan_cifar10", "biggan_128"}
+SLOW = {
+    *("sagan_cifar10", "biggan_cifar10", "biggan_128", "sngan_cifar10", "cgan_pd_cifar10", "wgan_gp_cifar10"),
+    *("r3gan_cifar10", "stylegan2_cifar10", "stylegan2_ada_cifar10", "stylegan2_ada_flowers"),
+}
 STEPPED = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else []) for name in NAMES]
 
 

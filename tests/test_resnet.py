@@ -6,6 +6,7 @@ from torch import nn
 
 from zoo.networks.resnet import DownBlock, ResNetCritic, ResNetGenerator, UpBlock
 from zoo.networks.small_conv import SmallConvCritic, SmallConvGenerator
+from zoo.networks.wgan_gp_resnet import PlainResNetCritic
 
 
 def count(network):
@@ -112,3 +113,13 @@ def test_the_small_pair_is_as_described():
     assert critic.num_features == 64 * 7 * 7
     assert count(generator) == 64 * 3136 + 9 * 64 * 64 + 16 * 64 * 32 + 9 * 32 * 32 + 9 * 32 * 4 + 4 + 2 * 2 * (64 + 32)
     assert count(critic) == 16 * 16 + 16 + 16 * 16 * 32 + 32 + 9 * 32 * 64 + 64 + 3136 + 1
+
+
+def test_the_critic_of_wgan_gp_has_no_norm_and_the_mean_over_pixels():
+    torch.manual_seed(0)
+    plain = PlainResNetCritic((3, 32, 32))
+    assert count(plain) == 1_053_825
+    assert not list(plain.buffers())
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(plain.features(images), plain.blocks(images).relu().mean((2, 3)))
+    assert plain.blocks[1].conv1.weight.abs().max().item() == pytest.approx((2 * 6 / (2 * 128 * 9)) ** 0.5, rel=0.01)

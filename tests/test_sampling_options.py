@@ -69,7 +69,10 @@ class Mapped(nn.Module):
 
     def forward(self, latents, truncation=1.0, source=None):
         """The mean latent, truncated, and noise."""
-        noise = torch.randn(len(latents), 1, 1, 1, generator=source)
+        if isinstance(source, list):  # one for each image
+            noise = torch.stack([torch.randn(1, 1, 1, generator=each) for each in source])
+        else:
+            noise = torch.randn(len(latents), 1, 1, 1, generator=source)
         return ((latents * self.weight).mean(1) * truncation).view(-1, 1, 1, 1).expand(-1, *self.shape) + noise
 
 

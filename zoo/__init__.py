@@ -17,15 +17,16 @@ if TYPE_CHECKING:
     from zoo.infogan import InfoGAN
     from zoo.lsgan import LSGAN
     from zoo.projection_gan import ProjectionGAN
-    from zoo.r3gan import R3GAN
+    from zoo.r3gan import R3GAN, ConditionalR3GAN
     from zoo.sagan import SAGAN
     from zoo.sngan import SNGAN
+    from zoo.stylegan2 import ConditionalStyleGAN2, StyleGAN2
     from zoo.wgan import WGAN
     from zoo.wgan_gp import WGANGP
 
 __all__ = [
-    "ACGAN", "BEGAN", "GAN", "LSGAN", "R3GAN", "SAGAN", "SNGAN", "WGAN", "WGANGP", "BigGAN", "DeLiGAN", "InfoGAN",
-    "ProjectionGAN", "from_pretrained", "load",
+    "ACGAN", "BEGAN", "GAN", "LSGAN", "R3GAN", "SAGAN", "SNGAN", "WGAN", "WGANGP", "BigGAN", "ConditionalR3GAN",
+    "ConditionalStyleGAN2", "DeLiGAN", "InfoGAN", "ProjectionGAN", "StyleGAN2", "from_pretrained", "load",
 ]  # fmt: skip
 
 

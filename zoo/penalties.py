@@ -29,6 +29,21 @@ def zero_centred_penalty(critic: Callable[[Tensor], Tensor], images: Tensor) -> 
     return squared_gradient_norms(critic, images).mean()
 
 
+def path_lengths(synthesis: Callable[[Tensor], Tensor], ws: Tensor) -> Tensor:
+    """Return |J^T y| of each sample, [N], y an image of N(0, 1) / sqrt(height x width). arXiv:1912.04958, Equation 4.
+
+    Args:
+        synthesis: ws to images [N, C, H, W].
+        ws: [N, L, D], of a graph: over L, the mean of the squared lengths is taken. In full precision under autocast.
+    """
+    with torch.autocast(ws.device.type, enabled=False):
+        ws = ws.to(torch.promote_types(ws.dtype, torch.float32))
+        images = synthesis(ws)
+        noise = torch.randn_like(images) / (images.shape[2] * images.shape[3]) ** 0.5
+        (gradient,) = torch.autograd.grad((images * noise).sum(), ws, create_graph=True)
+        return gradient.square().sum(2).mean(1).sqrt()
+
+
 def dragan_penalty(
     critic: Callable[[Tensor], Tensor],
     real: Tensor,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo import losses
 from zoo.engine.batch import Batch
@@ -12,6 +12,7 @@ from zoo.engine.optimizers import OptimizerConfig
 from zoo.engine.regulariser import CRITIC, Regulariser
 from zoo.engine.sampler import evaluating
 from zoo.gan import GAN
+from zoo.networks import NETWORKS, build
 from zoo.penalties import zero_centred_penalty
 
 ADAM: OptimizerConfig = {"name": "adam", "lr": 2e-4, "betas": [0.0, 0.99]}
@@ -84,3 +85,23 @@ class R3GAN(GAN):
         with torch.no_grad(), evaluating(*[self.generator] * (self.fake_mode == "eval")):
             fake = self.generate(self.prior(len(real.images), None, self.fake_labels(real)))
         return self.penalty(real, fake)
+
+
+class ConditionalR3GAN(R3GAN):
+    """R3GAN that is told the class of each image, as the paper's on CIFAR-10: a fake has the class of its real image.
+
+    Args:
+        network: one whose generator and critic take `num_classes`.
+        **kwargs: see R3GAN.
+    """
+
+    is_conditional = True
+
+    def build_critic(self) -> nn.Module:
+        """Build a critic that is told the labels."""
+        options = self.conditions() | self.critic_options
+        return build(NETWORKS[self.network].critic, self.image_shape, options=options)
+
+    def fake_labels(self, real: Batch) -> Tensor | None:
+        """Return the labels of the real images."""
+        return real.labels

@@ -14,7 +14,9 @@ def trained(cls, average=True, **options):
         model.averaged = model.new_average()
         model.averaged.updates = 7
     with torch.no_grad():
-        for each in [*model.parameters(), *model.buffers()]:
+        for each in model.state_dict().values():
+            if not isinstance(each, torch.Tensor):  # an average's counts
+                continue
             if each.is_floating_point():
                 each.add_(torch.rand_like(each) * 0.1)
             else:

@@ -85,6 +85,7 @@ def watched(cls):
             return loss
 
         def watch(self, who, move, real, counted):
+            self.latents.clear()  # of lazy regularisers and of `adapt`
             players = {"critic": self.critic, "generator": nn.ModuleList([self.generator, self.prior])}
             before = {name: weights(player) for name, player in players.items()}
             gradients = [parameter.grad for parameter in self.critic.parameters()]

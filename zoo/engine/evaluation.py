@@ -32,14 +32,18 @@ if TYPE_CHECKING:
 def forward(model: "AdversarialModule", latents: Tensor, labels: Tensor | None = None) -> Tensor:
     """Make an image [C, H, W] in [-1, 1], float32, of each latent [N, D], in inference mode; gradients flow.
 
-    By the averaged generator where there is one. Raises BatchError for anything else.
+    By the averaged generator where there is one, with constant noise where it has any. Raises BatchError for anything
+    else.
     """
     check_latents(latents, model.prior.dim)
     sampler = model.trained_sampler
     if model.generator_takes_labels and labels is None:
         raise BatchError("this generator takes labels, int64 [N]: model(latents, labels)")
+    how = of_each(model.sampling)
+    if getattr(sampler.generator, "draws_noise", False):  # an image is a function of its latents
+        how = {"noise": "const"} | how
     with evaluating(sampler.generator):
-        return sampler.generate(Latents(latents, labels), **of_each(model.sampling)).float()
+        return sampler.generate(Latents(latents, labels), **how).float()
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 Shapes: images [N, C, H, W] in [-1, 1]; latents [N, D]; labels [N].
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,12 +48,14 @@ class Sampler(nn.Module):
         """
         return self.generate(self.prior(n, source, labels, **self.of_prior(how)), source, **how)
 
-    def generate(self, latents: Latents, source: torch.Generator | None = None, **how: Any) -> Tensor:
-        """Make an image of each latent.
+    def generate(
+        self, latents: Latents, source: torch.Generator | Sequence[torch.Generator] | None = None, **how: Any
+    ) -> Tensor:
+        """Make an image of each latent, in [-1, 1] also where the generator has no such bounds (`is_unbounded`).
 
         Args:
             latents: [N, D], and labels where the generator takes them.
-            source: of the generator's own noise, where it has any (`draws_noise`).
+            source: of the generator's own noise, where it has any (`draws_noise`); one for each image, or for all.
             **how: of it, what the generator says in `sampling_options` that it takes.
         """
         known = {name: value for name, value in how.items() if name in self.of_generator}
@@ -63,7 +65,7 @@ class Sampler(nn.Module):
             images: Tensor = self.generator(latents.z, **known)
         else:
             images = self.generator(latents.z, latents.labels, **known)
-        return images
+        return images.clamp(-1, 1) if getattr(self.generator, "is_unbounded", False) else images
 
     @property
     def of_generator(self) -> tuple[str, ...]:
@@ -88,11 +90,7 @@ class Sampler(nn.Module):
         latents = self.numbered_latents(numbers.cpu(), seed, labels, **self.of_prior(how))
         if not getattr(self.generator, "draws_noise", False):
             return self.generate(latents, **how)
-        images = [
-            self.generate(latents.rows(slice(i, i + 1)), seeded("noise", seed, number), **how)
-            for i, number in enumerate(numbers.tolist())
-        ]
-        return torch.cat(images) if images else self.generate(latents, **how)
+        return self.generate(latents, [seeded("noise", seed, number) for number in numbers.tolist()], **how)
 
     def numbered_latents(
         self, numbers: Tensor, seed: int, labels: Tensor | None = None, truncation: float | None = None

@@ -14,10 +14,13 @@ from zoo.networks import (
     keras_conv,
     matlab_conv,
     mlp,
+    r3gan,
     resnet,
     sagan,
     small_conv,
+    stylegan2,
     toy,
+    wgan_gp_resnet,
 )
 from zoo.networks.pair import Pair, Tiny
 from zoo.networks.traits import count_parameters, is_random, mixes_samples
@@ -30,7 +33,10 @@ NETWORKS: dict[str, Pair] = {
     "sngan_resnet": resnet.PAIR,
     "sagan": sagan.PAIR,
     "biggan": biggan.PAIR,
+    "wgan_gp_resnet": wgan_gp_resnet.PAIR,
     "small_conv": small_conv.PAIR,
+    "r3gan": r3gan.PAIR,
+    "stylegan2": stylegan2.PAIR,
     "dcgan": dcgan.PAIR,
     "infogan": infogan.PAIR,
     "began": began.PAIR,

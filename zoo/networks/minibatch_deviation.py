@@ -30,7 +30,7 @@ class MinibatchDeviation(nn.Module):
         n, _, height, width = features.shape
         wanted = min(self.group or n, n)
         group = next(size for size in range(wanted, 0, -1) if n % size == 0)
-        if group < wanted:
+        if group < wanted and self.training:  # the last batch of an evaluation is what it is
             warnings.warn(f"minibatch deviation: groups of {group}, as {wanted} does not divide {n}", stacklevel=2)
         grouped = features.unflatten(1, (self.channels, -1)).unflatten(0, (group, -1))  # [G, N/G, F, C/F, H, W]
         deviation = (grouped.var(0, correction=0) + 1e-8).sqrt().mean((2, 3, 4))  # [N/G, F]

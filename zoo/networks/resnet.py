@@ -5,6 +5,7 @@ Other sizes start from the image's sides halved as often as they are even and ab
 
 from functools import partial
 from math import sqrt
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
@@ -104,13 +105,22 @@ class DownBlock(nn.Module):
 
     The input goes through a 1x1 where the sides or the channels change. The first block of a critic sees the image
     itself: no ReLU before it, and its shortcut halves before the 1x1.
+
+    Args:
+        inputs: channels.
+        width: channels of the output.
+        down: whether it halves the sides.
+        first: whether it is the first.
+        conv: makes a convolution that keeps the sides from (inputs, outputs, kernel size).
     """
 
-    def __init__(self, inputs: int, width: int, *, down: bool, first: bool = False) -> None:
+    def __init__(
+        self, inputs: int, width: int, *, down: bool, first: bool = False, conv: type[nn.Conv2d] = SpectralConv2d
+    ) -> None:
         super().__init__()
         self.down, self.first = down, first
-        self.conv1, self.conv2 = SpectralConv2d(inputs, width, 3), SpectralConv2d(width, width, 3)
-        self.shortcut = SpectralConv2d(inputs, width, 1) if down or inputs != width else nn.Identity()
+        self.conv1, self.conv2 = conv(inputs, width, 3), conv(width, width, 3)
+        self.shortcut = conv(inputs, width, 1) if down or inputs != width else nn.Identity()
 
     def forward(self, features: Tensor) -> Tensor:
         """Map [N, inputs, H, W] to [N, width, H, W], or half of the sides."""
@@ -134,6 +144,10 @@ class ResNetCritic(ProjectionCritic):
         num_classes: of the labels, for a projection onto their embedding; None has no labels.
     """
 
+    conv: ClassVar[type[nn.Conv2d]] = SpectralConv2d
+    linear: ClassVar[type[nn.Linear]] = SpectralLinear
+    embed: ClassVar[type[nn.Embedding]] = SpectralEmbedding
+
     def __init__(self, image_shape: tuple[int, int, int], *, width: int = 128, num_classes: int | None = None) -> None:
         super().__init__()
         if min(image_shape[1:]) < 4:
@@ -142,13 +156,13 @@ class ResNetCritic(ProjectionCritic):
             )
         self.num_labels, self.num_features = num_classes, width
         self.blocks = nn.Sequential(
-            DownBlock(image_shape[0], width, down=True, first=True),
-            DownBlock(width, width, down=True),
-            DownBlock(width, width, down=False),
-            DownBlock(width, width, down=False),
+            DownBlock(image_shape[0], width, down=True, first=True, conv=self.conv),
+            DownBlock(width, width, down=True, conv=self.conv),
+            DownBlock(width, width, down=False, conv=self.conv),
+            DownBlock(width, width, down=False, conv=self.conv),
         )
-        self.output = SpectralLinear(width, 1)
-        self.embedding = None if num_classes is None else SpectralEmbedding(num_classes, width)
+        self.output = self.linear(width, 1)
+        self.embedding = None if num_classes is None else self.embed(num_classes, width)
         initialise_(self)
 
     def features(self, images: Tensor) -> Tensor:
@@ -163,8 +177,9 @@ def initialise_(network: nn.Module) -> None:
             in_block = name.endswith(("conv1", "conv2"))
             nn.init.xavier_uniform_(part.weight, sqrt(2) if in_block else 1.0)
             nn.init.zeros_(part.bias)  # type: ignore[arg-type]
-        elif isinstance(part, SpectralEmbedding):
+        elif isinstance(part, nn.Embedding) and name == "embedding":  # those of norms start at 0
             nn.init.xavier_uniform_(part.weight)
 
 
-PAIR = Pair(ResNetGenerator, ResNetCritic, Tiny(4, (1, 8, 8), {"width": 4}, {"width": 4}))
+TINY = Tiny(4, (1, 8, 8), {"width": 4}, {"width": 4})
+PAIR = Pair(ResNetGenerator, ResNetCritic, TINY)
