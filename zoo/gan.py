@@ -1,6 +1,5 @@
 """The GAN of 2014, from which every other model derives. How a model is trained is in zoo/engine/loop.py."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -8,7 +7,6 @@ import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
 from zoo import losses
 from zoo.augmentations import AUGMENTATIONS
@@ -21,6 +19,7 @@ from zoo.engine.evaluation import check_sampling
 from zoo.engine.module import AdversarialModule
 from zoo.engine.optimizers import OptimizerConfig, check_optimizer
 from zoo.engine.prior import Prior
+from zoo.keras_oddities import KerasOddities
 from zoo.networks import NETWORKS, build, build_named, mixes_samples
 from zoo.priors import PRIORS
 from zoo.schedules import SCHEDULES, Alternate
@@ -28,7 +27,7 @@ from zoo.schedules import SCHEDULES, Alternate
 ADAM: OptimizerConfig = {"name": "adam", "lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-7}
 
 
-class GAN(AdversarialModule):
+class GAN(KerasOddities, AdversarialModule):
     """Generative adversarial network with the non-saturating generator loss (arXiv:1406.2661).
 
     A paper may change the losses, what is built, and the hooks of `zoo.engine.paper`; it reads its own arguments as
@@ -47,11 +46,9 @@ class GAN(AdversarialModule):
         generator_optimizer: for the generator and the prior: a dictionary with name (adam, rmsprop, sgd), lr, ...
         critic_optimizer: for the critic.
         lr_decay: two steps; both learning rates fall linearly from their full value at the first to 0 at the second.
-        reuse_critic_noise: the generator moves on the latents of the critic's last move, as in the Keras WGAN-GP.
-        fake_mode: the generator's mode when it makes images for the critic: `eval`, with batch norm's running
-            statistics, is what the Keras GAN does.
-        critic_update: `separate` takes two optimizer steps for each critic update, -log D(x), then -log(1 - D(G(z))),
-            as the Keras GAN does; for the logistic loss only.
+        reuse_critic_noise: see KerasOddities, as the next two.
+        fake_mode: `train` or `eval`.
+        critic_update: `joint` or `separate`, for the logistic loss only.
         accumulate: into how many microbatches a batch is cut that does not fit into memory; their gradients add up to
             the batch's, unless batch norm or minibatch discrimination see the whole.
         num_classes: of the data; the command line takes it from there. Models that are not conditional forget it.
@@ -92,14 +89,10 @@ class GAN(AdversarialModule):
         check_name("prior", prior, PRIORS)
         check_name("schedule", schedule, SCHEDULES)
         check_arguments(image_shape, latent_dim, schedule, critic_steps, accumulate, lr_decay)
-        check_name("fake_mode", fake_mode, dict.fromkeys(("train", "eval")))
-        check_name("critic_update", critic_update, dict.fromkeys(("joint", "separate")))
         check_named("augmentation", augmentation, AUGMENTATIONS)
         check_named("average", average, AVERAGES)
-        if critic_update == "separate" and type(self).critic_loss is not GAN.critic_loss:
-            raise ValueError(f"critic_update separate is for the logistic loss: {type(self).__name__} has its own")
-        if reuse_critic_noise and schedule != "alternate":
-            raise ValueError(f"reuse_critic_noise is for schedule alternate: {schedule} draws its own latents")
+        oddities = {"fake_mode": fake_mode, "critic_update": critic_update, "reuse_critic_noise": reuse_critic_noise}
+        self.settle_oddities(oddities, GAN.critic_loss, schedule)
         check_optimizer(generator_optimizer, "generator_optimizer")
         check_optimizer(critic_optimizer, "critic_optimizer")
         self.save_hyperparameters()  # the subclass's arguments too
@@ -112,7 +105,6 @@ class GAN(AdversarialModule):
         self.prior_name, self.prior_options = prior, prior_options or {}
         self.optimizer_configs = critic_optimizer, generator_optimizer
         self.critic_steps, self.lr_decay = critic_steps, lr_decay
-        self.reuse_critic_noise, self.fake_mode, self.critic_update = reuse_critic_noise, fake_mode, critic_update
         self.accumulate, self.average_options, self.sampling = accumulate, average, sampling or {}
         self.schedule = Alternate(critic_steps) if schedule == "alternate" else SCHEDULES[schedule]()
         self.prior, self.generator, self.critic = self.build_prior(), self.build_generator(), self.build_critic()
@@ -148,15 +140,6 @@ class GAN(AdversarialModule):
     def generator_loss(self, real: Batch, fake: Batch) -> Tensor:
         """Compute what the generator minimises, the prior's penalty aside."""
         return losses.logistic_generator(*self.critic_outputs(fake))
-
-    @property
-    def critic_terms(self) -> list[Callable[[Batch, Batch], Tensor]]:
-        """Yield the losses of the optimizer steps that make one critic update: see `critic_update`."""
-        if self.critic_update == "joint":
-            return [self.critic_loss]
-        on_real = lambda real, fake: losses.mean(softplus(-self.critic_outputs(real)[0]))  # noqa: E731
-        on_fake = lambda real, fake: losses.mean(softplus(self.critic_outputs(fake)[0]))  # noqa: E731
-        return [on_real, on_fake]
 
     # -- what no paper changes --
 

@@ -10,7 +10,6 @@ from zoo import losses
 from zoo.engine.batch import Batch
 from zoo.engine.optimizers import OptimizerConfig
 from zoo.engine.regulariser import CRITIC, Regulariser
-from zoo.engine.sampler import evaluating
 from zoo.gan import GAN
 from zoo.networks import NETWORKS, build
 from zoo.penalties import zero_centred_penalty
@@ -82,7 +81,7 @@ class R3GAN(GAN):
 
     def lazy_penalty(self, real: Batch) -> Tensor:
         """Compute the same on fakes of its own, made as the critic's are."""
-        with torch.no_grad(), evaluating(*[self.generator] * (self.fake_mode == "eval")):
+        with torch.no_grad(), self.making_fakes():
             fake = self.generate(self.prior(len(real.images), None, self.fake_labels(real)))
         return self.penalty(real, fake)
 

@@ -51,7 +51,7 @@ def update_player(model: "AdversarialModule", real: Batch, move: int, step: int)
     schedule = model.schedule
     # Lightning counts every optimizer's step in global_step; a training step must count once: its last update does.
     last = move == schedule.moves - 1
-    if model.reuse_critic_noise and move >= schedule.moves - 2:
+    if model.repeats_draws(move):
         seed_draws(model.device, "last", run_seed(), model.global_rank, step)
     if schedule.moves_generator(model.current_generator_loss(real, move) if schedule.reads_loss else 0.0):
         model.update_generator(real, counted=last)
@@ -70,7 +70,7 @@ def update_critic(model: "AdversarialModule", real: Batch, counted: bool) -> Non
     """Make one critic update; the generator's graph is not even built."""
     model.observations.player = CRITIC
     graphs, parts = model.graphs, microbatches(model, real)
-    with torch.no_grad(), evaluating(*[model.generator] * (model.fake_mode == "eval")):
+    with torch.no_grad(), model.making_fakes():
         latents = model.prior(len(real.images), None, model.fake_labels(real))
         fakes = [Batch(graphs.images(part), part.labels, part) for part in microbatches(model, latents)]
     losses: list[Tensor] = []

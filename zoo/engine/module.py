@@ -3,7 +3,9 @@
 Shapes: images [N, C, H, W] in [-1, 1]; latents z [N, D]; labels [N]; critic outputs [N].
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import torch
 from lightning.pytorch import LightningModule
@@ -36,8 +38,8 @@ class AdversarialModule(Players, Paper, LightningModule):
     optimizer_configs: tuple[OptimizerConfig, OptimizerConfig]
     critic_steps: int
     lr_decay: list[int] | None
-    reuse_critic_noise: bool
-    fake_mode: Literal["train", "eval"]
+    repeats_draws: Callable[[int], bool]
+    making_fakes: Callable[[], AbstractContextManager[None]]
     accumulate: int
     average_options: dict[str, Any] | None
     sampling: dict[str, Any]

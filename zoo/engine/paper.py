@@ -36,7 +36,7 @@ class Paper(ABC):
 
     @property
     def critic_terms(self) -> list[Callable[[Batch, Batch], Tensor]]:
-        """Yield the losses of the optimizer steps that make one critic update: one, unless a source says otherwise."""
+        """Return the losses of the optimizer steps that make one critic update: one, unless a source says otherwise."""
         return [self.critic_loss]
 
     @property
