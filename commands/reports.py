@@ -61,4 +61,4 @@ def leave(folder: Path) -> None:
     except Exception as error:
         log.warning("no report %s (%s)", path, getattr(error, "strerror", None) or error or type(error).__name__)
     else:
-        print(f"report:     {path}")
+        print(f"report:      {path}")
