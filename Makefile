@@ -16,7 +16,7 @@ demo: .venv/installed ## train a WGAN-GP on handwritten digits, test it, show sa
 	$(BIN)/ganzoo fit --config quickstart
 	$(BIN)/ganzoo test --config quickstart --ckpt_path last
 
-quick: .venv/installed-dev ## the pure units: no training, no command line, no real data (20 seconds)
+quick: .venv/installed-dev ## the pure units: no training, no command line, no real data (25 seconds)
 	$(BIN)/python -m pytest --quick -n 2 -m "not slow and not network and not data"
 
 test: .venv/installed-dev ## the fast tests

@@ -5,7 +5,8 @@ from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-RUNS = {"Trainer", "cli", "subprocess", "multiprocessing"}  # what trains, is the command line, or starts processes
+#: What trains, is the command line, starts processes, or writes and reads whole models.
+RUNS = {"Trainer", "cli", "subprocess", "multiprocessing", "hub"}
 FIXTURES = {"run", "real_data"}
 
 
@@ -23,7 +24,7 @@ def imported(path):
 
 @cache
 def is_quick(path):
-    """Return whether neither the file nor a helper that it imports has a Trainer, the command line or processes."""
+    """Return whether neither the file nor a helper that it imports has one of RUNS or FIXTURES."""
     helpers = {TESTS.joinpath(*name.split(".")[:2]).with_suffix(".py") for name in imported(path) if "helpers." in name}
     arguments = {node.arg for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.arg)}
     words = {word for name in imported(path) for word in name.split(".")}
