@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo import losses
 from zoo.engine.arguments import check_name
@@ -11,7 +11,6 @@ from zoo.engine.batch import Batch
 from zoo.engine.optimizers import OptimizerConfig
 from zoo.engine.regulariser import GENERATOR, Regulariser
 from zoo.gan import GAN
-from zoo.networks import NETWORKS, build
 from zoo.penalties import orthogonal_penalty
 
 ADAM: OptimizerConfig = {"name": "adam", "lr": 2e-4, "betas": [0.0, 0.999]}
@@ -37,7 +36,7 @@ class BigGAN(GAN):
     """
 
     paper: ClassVar[str] = "arXiv:1809.11096"
-    is_conditional = True
+    is_conditional = critic_is_told = True
 
     def __init__(
         self,
@@ -61,11 +60,6 @@ class BigGAN(GAN):
             critic_optimizer=critic_optimizer,
             **kwargs,
         )
-
-    def build_critic(self) -> nn.Module:
-        """Build a critic that is told the labels."""
-        options = self.conditions() | self.critic_options
-        return build(NETWORKS[self.network].critic, self.image_shape, options=options)
 
     @property
     def batches_per_step(self) -> int:

@@ -131,7 +131,8 @@ class GAN(KerasOddities, AdversarialModule):
 
     def build_critic(self) -> nn.Module:
         """Build what makes outputs [N] of images [N, C, H, W]."""
-        return build(NETWORKS[self.network].critic, self.image_shape, options=self.critic_options)
+        options = (self.conditions() if self.critic_is_told else {}) | self.critic_options
+        return build(NETWORKS[self.network].critic, self.image_shape, options=options)
 
     def critic_loss(self, real: Batch, fake: Batch) -> Tensor:
         """Compute what the critic minimises. `fake` carries no graph."""

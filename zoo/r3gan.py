@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo import losses
 from zoo.engine.batch import Batch
 from zoo.engine.optimizers import OptimizerConfig
 from zoo.engine.regulariser import CRITIC, Regulariser
 from zoo.gan import GAN
-from zoo.networks import NETWORKS, build
 from zoo.penalties import zero_centred_penalty
 
 ADAM: OptimizerConfig = {"name": "adam", "lr": 2e-4, "betas": [0.0, 0.99]}
@@ -94,12 +93,7 @@ class ConditionalR3GAN(R3GAN):
         **kwargs: see R3GAN.
     """
 
-    is_conditional = True
-
-    def build_critic(self) -> nn.Module:
-        """Build a critic that is told the labels."""
-        options = self.conditions() | self.critic_options
-        return build(NETWORKS[self.network].critic, self.image_shape, options=options)
+    is_conditional = critic_is_told = True
 
     def fake_labels(self, real: Batch) -> Tensor | None:
         """Return the labels of the real images."""

@@ -2,13 +2,12 @@
 
 from typing import Any, ClassVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo import losses
 from zoo.engine.batch import Batch
 from zoo.engine.optimizers import OptimizerConfig
 from zoo.gan import GAN
-from zoo.networks import NETWORKS, build
 
 SLOW: OptimizerConfig = {"name": "adam", "lr": 1e-4, "betas": [0.0, 0.9]}
 FAST: OptimizerConfig = {"name": "adam", "lr": 4e-4, "betas": [0.0, 0.9]}
@@ -28,7 +27,7 @@ class SAGAN(GAN):
     """
 
     paper: ClassVar[str] = "arXiv:1805.08318"
-    is_conditional = True
+    is_conditional = critic_is_told = True
 
     def __init__(
         self,
@@ -45,11 +44,6 @@ class SAGAN(GAN):
             critic_optimizer=critic_optimizer,
             **kwargs,
         )
-
-    def build_critic(self) -> nn.Module:
-        """Build a critic that is told the labels."""
-        options = self.conditions() | self.critic_options
-        return build(NETWORKS[self.network].critic, self.image_shape, options=options)
 
     def critic_loss(self, real: Batch, fake: Batch) -> Tensor:
         """Compute max(0, 1 - f(x, y)) + max(0, 1 + f(G(z, y'), y'))."""

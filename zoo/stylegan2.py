@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo import losses
 from zoo.engine.batch import Batch
 from zoo.engine.optimizers import OptimizerConfig
 from zoo.engine.regulariser import CRITIC, GENERATOR, Regulariser
 from zoo.gan import GAN
-from zoo.networks import NETWORKS, build
 from zoo.networks.stylegan2 import StyleGAN2Generator
 from zoo.penalties import path_lengths, zero_centred_penalty
 
@@ -119,9 +118,4 @@ class ConditionalStyleGAN2(StyleGAN2):
         **kwargs: see StyleGAN2.
     """
 
-    is_conditional = True
-
-    def build_critic(self) -> nn.Module:
-        """Build a critic that is told the labels."""
-        options = self.conditions() | self.critic_options
-        return build(NETWORKS[self.network].critic, self.image_shape, options=options)
+    is_conditional = critic_is_told = True

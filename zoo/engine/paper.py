@@ -1,4 +1,4 @@
-"""What a paper may say beside its networks: hooks with what most papers want."""
+"""Hooks that a paper may override, with what most papers want."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -19,6 +19,8 @@ class Paper(ABC):
 
     #: Whether labels are classes of the data, which the players take.
     is_conditional: ClassVar[bool] = False
+    #: Whether the critic is told the class of an image too, where the model is conditional.
+    critic_is_told: ClassVar[bool] = False
     #: Whether the critic's loss has a gradient of the critic in it, through which it is differentiated again.
     needs_second_order: ClassVar[bool] = False
 
