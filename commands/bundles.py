@@ -118,4 +118,4 @@ def leave(model: "GAN", trainer: Any, run: Path) -> None:
     except (OSError, ValueError, RuntimeError) as error:
         log.warning("no bundle %s (%s)", folder, getattr(error, "strerror", None) or error)
     else:
-        print(f"bundle:     {folder}")
+        print(f"bundle:      {folder}")

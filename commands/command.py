@@ -1,4 +1,4 @@
-"""What every command of `ganzoo` shares: LightningCLI with recipes, one folder for each run, and what every run has."""
+"""The base of commands that train or use a model: LightningCLI with recipes, a folder and callbacks for each run."""
 
 import logging
 import os
@@ -176,7 +176,7 @@ class ZooCLI(LightningCLI):
     def after_fit(self) -> None:
         """Say where everything is."""
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
-            print(f"\nrun folder: {self.run_dir}\nsamples:    {self.run_dir / 'samples'}")
+            print(f"\nrun folder:  {self.run_dir}\nsamples:     {self.run_dir / 'samples'}")
             bundles.leave(self.model, self.trainer, self.run_dir)
             reports.leave(self.run_dir)
 
