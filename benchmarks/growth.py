@@ -1,4 +1,4 @@
-"""How a step's cost grows with batch size, image size, critic steps and mixture components, as JSON lines or a plot.
+"""Measure how a step's cost grows with batch size, image size, critic steps and components, as JSON lines or a plot.
 
     python -m benchmarks.growth
     python -m benchmarks.growth --plot growth.png   # needs matplotlib

@@ -1,4 +1,4 @@
-"""What part of a run goes into validation with its scores, pictures and checkpoints, at a recipe's own intervals.
+"""Measure the share of a run that validation, scores, pictures and checkpoints take, at a recipe's own intervals.
 
     python -m benchmarks.intervals --recipe gan_mlp_mnist wgan_gp_mnist
 
@@ -27,7 +27,7 @@ from cli import main as ganzoo
 from commands import recipes
 
 STEPS = 6
-"""Of a run that is measured; the last has a picture, a validation and a checkpoint."""
+"""Steps of a run that is measured; the last has a picture, a validation and a checkpoint."""
 
 
 class Actions(Profiler):

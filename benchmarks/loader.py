@@ -1,4 +1,4 @@
-"""How fast the training loader is: in memory, from a file by index, and torchvision with a PIL image for each item.
+"""Measure the training loader: in memory, from a file by index, and torchvision with a PIL image for each item.
 
 All give float32 batches of 64 in [-1, 1], shuffled, in this process, on one thread, and take turns, an epoch each: of
 MNIST; then, without torchvision, of as many random images of 64x64 in RGB as `--images` says. `in a file` reads what

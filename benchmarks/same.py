@@ -1,4 +1,4 @@
-"""Whether two checkouts train alike: every recipe's losses, scores, pictures and weights, bit by bit, and its cost.
+"""Compare two checkouts: every recipe's losses, scores, pictures and weights, bit by bit, and its cost.
 
     python -m benchmarks.same --before ../old
     python -m benchmarks.same --before ../old --recipes gan_toy quickstart --rounds 7

@@ -1,4 +1,4 @@
-"""What every score says of MNIST images that no generator made: real ones, and ways to be wrong.
+"""Compute every score of MNIST images that no generator made: real ones, and ways to be wrong.
 
 python -m benchmarks.scores --data_dir data
 """

@@ -1,4 +1,4 @@
-"""Whether the shipped bundles score as the runs that they come from: both numbers, and how many printed digits agree.
+"""Compare the scores of shipped bundles with those of the runs that they come from, to the printed digits.
 
 python -m benchmarks.shipped --data_dir data [--names acgan_mnist]
 """

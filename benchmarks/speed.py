@@ -1,4 +1,4 @@
-"""How fast a recipe trains, as ratios to a tutorial's loop and to the best bare loop of the same networks.
+"""Measure how fast a recipe trains, as ratios to a tutorial's loop and to the best bare loop of the same networks.
 
     python -m benchmarks.speed --json
     python -m benchmarks.speed --family mlp_wgan_gp --precision bf16-mixed

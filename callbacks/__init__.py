@@ -1,4 +1,4 @@
-"""What watches a run: pictures, speed, checkpoints, progress, dashboards."""
+"""Callbacks that watch a run: pictures, speed, checkpoints, progress, dashboards."""
 
 from callbacks.checkpoints.best_checkpoint import BestCheckpoint
 from callbacks.checkpoints.last_checkpoint import LastCheckpoint

@@ -1,4 +1,4 @@
-"""How many images a run has seen, and how fast."""
+"""Counts images, and images per second."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""What there is, by name, with parameter counts: computed from the models, and stored so that a list takes no seconds.
+"""The list of recipes with parameter counts: computed from the models, and stored so that a list takes no seconds.
 
 `make catalogue` computes it anew; a test compares it with the models.
 """

@@ -1,4 +1,4 @@
-"""What a run was made with: versions, the commit, the command; for the run's folder and for every logger."""
+"""Versions, commit and command of a run, for the run's folder and for every logger."""
 
 import platform
 import re

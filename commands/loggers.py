@@ -1,4 +1,4 @@
-"""Where a run's values go: loggers by name, all at home in the run's folder."""
+"""Loggers by name, all at home in the run's folder."""
 
 import os
 from collections.abc import Sequence

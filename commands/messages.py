@@ -1,4 +1,4 @@
-"""What the command line says by itself, at once: help, versions, and what a mistyped name may have meant."""
+"""Messages that need no import of torch: help, versions, suggestions for mistyped names."""
 
 import difflib
 import re

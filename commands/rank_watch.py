@@ -1,4 +1,4 @@
-"""Whether the other processes of a run still live: none waits for one that is gone."""
+"""A watch on the other processes of a run: none waits for one that is gone."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What --ckpt_path means: `last`, `best`, `auto`, or a file; and whether that checkpoint is the model's."""
+"""The meanings of --ckpt_path: `last`, `best`, `auto`, or a file; and a check that the checkpoint is the model's."""
 
 import logging
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What images are compared by: pixels, or a scorer's features."""
+"""The features that images are compared by: pixels, or a scorer's features."""
 
 from typing import TYPE_CHECKING
 

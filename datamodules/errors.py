@@ -1,4 +1,4 @@
-"""What is wrong with data, in one line."""
+"""The error for wrong data, in one line."""
 
 
 class DataError(RuntimeError):

@@ -1,4 +1,4 @@
-"""What the training images of a run are, in a few numbers: so that no other run goes on with other images."""
+"""A fingerprint of a run's training images: so that no other run goes on with other images."""
 
 import inspect
 import zlib

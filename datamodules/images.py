@@ -1,4 +1,4 @@
-"""What all image data modules share: splits, loaders, scaling and flips. A data set adds where its images come from."""
+"""The base of all image data modules: splits, loaders, scaling, flips. A data set adds where its images come from."""
 
 import os
 from abc import abstractmethod

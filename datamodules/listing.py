@@ -1,4 +1,4 @@
-"""What a folder of images holds: files by class, and what is not read, by kind."""
+"""The list of images in a folder: files by class, and ignored files by kind."""
 
 from collections import Counter
 from collections.abc import Mapping

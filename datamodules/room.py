@@ -1,4 +1,4 @@
-"""How much memory and disk there is."""
+"""Free memory and disk."""
 
 import os
 import shutil

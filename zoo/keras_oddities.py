@@ -1,4 +1,4 @@
-"""What the Keras sources do, and the papers do not: kept so that their runs can be made again, off by default."""
+"""Oddities of the Keras sources, which the papers do not have: options that repeat those runs, off by default."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

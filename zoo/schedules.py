@@ -1,4 +1,4 @@
-"""Who moves next: `Alternate`, and the two rules by which DeLiGAN's authors let the generator's loss decide.
+"""Schedules, which say who moves next: `Alternate`, and DeLiGAN's two rules, by which the generator's loss decides.
 
 A schedule is a state machine without tensors: who moves follows from the generator's loss and the state alone. Call
 `begin_epoch` before each pass over the data, `begin_batch` before each batch, then `moves_generator` `moves` times.

@@ -1,1 +1,1 @@
-"""What a run keeps."""
+"""Callbacks that save checkpoints."""

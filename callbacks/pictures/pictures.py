@@ -1,4 +1,4 @@
-"""What all callbacks that draw share: when they draw, and where the pictures go."""
+"""The base of all callbacks that draw: when they draw, and where the pictures go."""
 
 import logging
 from abc import abstractmethod

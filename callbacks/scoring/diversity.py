@@ -1,4 +1,4 @@
-"""How much samples and a critic's outputs vary over one validation, beside real images."""
+"""The variation of samples and of a critic's outputs over one validation, beside real images."""
 
 import torch
 from lightning.pytorch import Trainer

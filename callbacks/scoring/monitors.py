@@ -1,4 +1,4 @@
-"""What would make of a score one that it is not."""
+"""Checks of what monitors a score: saved checkpoints, intervals of validations, early stopping."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches

@@ -1,4 +1,4 @@
-"""Where the scores of a test go: to the terminal, to a file, to the dashboard."""
+"""The scores of a test, written to the terminal, to a file and to the dashboard."""
 
 import json
 import math

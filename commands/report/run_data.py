@@ -1,4 +1,4 @@
-"""What a run's folder says, read as data that somebody may have sent."""
+"""The files of a run's folder, read as data that somebody may have sent."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""How the page looks: in light and dark, narrow and wide, and on paper."""
+"""The page's style sheet: in light and dark, narrow and wide, and on paper."""
 
 STYLE = """
 :root{color-scheme:light dark;--back:#fff;--fore:#1c1c1c;--dim:#5b5b5b;--rule:#d9d9d9;--panel:#f5f5f5;--link:#0b57a4;

@@ -53,5 +53,5 @@ def write(model, folder, **options):
 
 
 def images(sampler, seeds=(0, 1, 5)):
-    """Of those seeds, [N, C, H, W]."""
+    """Make the images of those seeds, [N, C, H, W]."""
     return torch.stack([sampler.make(seed).image for seed in seeds])

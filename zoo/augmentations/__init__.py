@@ -1,4 +1,4 @@
-"""What stands between all images and the critic: modules that map images [N, C, H, W] to images of the same shape.
+"""Augmentations of what the critic sees: modules that map images [N, C, H, W] to images of the same shape.
 
 Draws come from torch's global generator on the images' device, which the loop seeds for each step. An augmentation
 can be differentiated twice. The loop decides when it is called; `train()` and `eval()` change nothing.

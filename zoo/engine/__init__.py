@@ -1,1 +1,1 @@
-"""What every model trains by: the loop, batches, averages, optimizers, randomness, checkpoints."""
+"""Training, alike for every model: the loop, batches, averages, optimizers, randomness, checkpoints."""

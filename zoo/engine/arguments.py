@@ -1,4 +1,4 @@
-"""What a model's arguments may be, and how they are kept."""
+"""Checks of a model's arguments, and their plain form."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

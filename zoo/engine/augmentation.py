@@ -1,4 +1,4 @@
-"""What stands between all images and the critic."""
+"""The base of augmentations, which change what the critic sees."""
 
 from abc import abstractmethod
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What goes through the players: latents, and batches of images."""
+"""Latents, and batches of images."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Self
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 class Latents(NamedTuple):
-    """Where images come from.
+    """Latents and labels that images are made of.
 
     Attributes:
         z: [N, D].

@@ -1,4 +1,4 @@
-"""What of Lightning does not fit two players that are optimized by hand: refused in one line, before training.
+"""Options of Lightning that do not fit manual optimization of two players: refused in one line, before training.
 
 Everything else of the Trainer and of Lightning's callbacks works here; `tests/test_compatible.py` has the whole table.
 """

@@ -1,4 +1,4 @@
-"""What a training step computes, as graphs of torch.compile; on a GPU they are CUDA graphs, launched at once."""
+"""The losses of a training step as graphs of torch.compile; on a GPU they are CUDA graphs, launched at once."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What is wrong with what a model is given."""
+"""Errors that say in one line what is wrong."""
 
 
 class BatchError(ValueError):

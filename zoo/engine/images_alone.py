@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 
 class ImagesAlone:
-    """Whether it is so. One for the process: on a GPU, gradients are computed in another thread."""
+    """A flag of the process: on a GPU, gradients are computed in another thread."""
 
     def __init__(self) -> None:
         self.is_so = False

@@ -1,4 +1,4 @@
-"""What a model is given, checked before it computes anything: one line says what is wrong with a batch."""
+"""Checks of the batches that a model is given, before it computes anything: one line says what is wrong."""
 
 import logging
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What every model is, whatever its paper: two players and their calls, samples, evaluation, records, checkpoints.
+"""The base of every model: two players and their calls, samples, evaluation, records, checkpoints.
 
 Shapes: images [N, C, H, W] in [-1, 1]; latents z [N, D]; labels [N]; critic outputs [N].
 """

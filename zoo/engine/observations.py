@@ -1,4 +1,4 @@
-"""What losses tell of themselves: values of a training step, as tensors until a step is logged."""
+"""Values that the losses of a training step report, as tensors until a step is logged."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""How the players are called: labels, augmentation and joint passes come with every call that goes through here.
+"""Calls of the players: labels, augmentation and joint passes come with every call that goes through here.
 
 Shapes: images [N, C, H, W] in [-1, 1]; latents z [N, D]; labels [N]; critic outputs [N].
 """

@@ -1,4 +1,4 @@
-"""What a CPU makes of a precision: products that are float32 and faster, and a warning of bfloat16 that is slower."""
+"""Precision on a CPU: float32 products that are faster, and a check for bfloat16 that is slower."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

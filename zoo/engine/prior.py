@@ -1,4 +1,4 @@
-"""What all priors share: noise, labels, and what becomes of them."""
+"""The base of all priors: noise and labels to latents."""
 
 from abc import abstractmethod
 from math import lcm

@@ -1,4 +1,4 @@
-"""What makes images once a model is trained: a prior and a generator.
+"""Sampling: a prior and a generator.
 
 Shapes: images [N, C, H, W] in [-1, 1]; latents [N, D]; labels [N].
 """

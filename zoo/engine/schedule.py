@@ -1,4 +1,4 @@
-"""What all schedules share."""
+"""The base of all schedules."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar

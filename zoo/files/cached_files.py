@@ -1,4 +1,4 @@
-"""Where this machine keeps what can be computed again, and how such a file is written whole and read with care."""
+"""The cache folder of this machine; its files are written whole and read with care."""
 
 import os
 import zlib

@@ -6,7 +6,7 @@ import yaml
 
 
 class DataSet(NamedTuple):
-    """What is known of a data set: its full name, its licence, and its name on the Hugging Face hub."""
+    """A data set on a card: its full name, its licence, and its name on the Hugging Face hub."""
 
     name: str
     licence: str

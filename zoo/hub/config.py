@@ -1,4 +1,4 @@
-"""What a bundle says of its model: `config.json`, written and read as data."""
+"""A bundle's `config.json`, written and read as data."""
 
 import json
 import math
@@ -34,7 +34,7 @@ SCORES: dict[str, tuple[type, ...]] = {
 
 
 class Training(NamedTuple):
-    """What is known of a training beside the checkpoint.
+    """Facts of a training that are not in the checkpoint.
 
     Attributes:
         recipe: its name.

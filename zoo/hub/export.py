@@ -98,7 +98,7 @@ def from_safetensors(content: bytes, module: Exportable) -> Callable[[Inputs], T
 
 
 class Format(NamedTuple):
-    """How a generator becomes a file, how the file is run, and which packages that needs."""
+    """A file format: how it is written and run, and which packages that needs."""
 
     write: Callable[[Exportable], bytes]
     read: Callable[[bytes, Exportable], Callable[[Inputs], Tensor]]

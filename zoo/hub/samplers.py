@@ -1,4 +1,4 @@
-"""What makes images of a saved model, built without its training: no Lightning, which takes twice torch's own time."""
+"""A sampler of a saved model, built without its training: no Lightning, which takes twice torch's own time."""
 
 from typing import Any
 

@@ -38,7 +38,7 @@ class SeedSampler:
 
     @property
     def num_labels(self) -> int | None:
-        """How many labels there are: classes, mixture components, codes or experts; None without."""
+        """Return how many labels there are: classes, mixture components, codes or experts; None without."""
         return self.sampler.prior.num_labels
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""What a model may be given as: a shipped name, a bundle, a checkpoint, or a run's folder."""
+"""The sources of a model: a shipped name, a bundle, a checkpoint, or a run's folder."""
 
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,4 +1,4 @@
-"""What every critic offers: features of images, and an output made of them."""
+"""The base of every critic: features of images, and an output made of them."""
 
 from abc import abstractmethod
 from collections.abc import Iterable

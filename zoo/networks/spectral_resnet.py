@@ -1,4 +1,4 @@
-"""What the residual networks of SAGAN and BigGAN share: their widths by image size, and spectral norm in every layer.
+"""Parts of the residual networks of SAGAN and BigGAN: their widths by image size, and spectral norm in every layer.
 
 Images begin from their sides halved as often as they are even and above 4. Up to three doublings, as for 32x32, all
 layers have one width; four are the layers for 64x64, five for 128x128, six for 256x256.

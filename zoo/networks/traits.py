@@ -1,4 +1,4 @@
-"""What a layer says about itself, as class attributes, so that nobody needs a list of layers.
+"""Traits of layers, as class attributes of theirs, so that nobody needs a list of layers.
 
 | attribute | meaning |
 | --- | --- |

@@ -15,7 +15,7 @@ class PlainConv2d(nn.Conv2d):
 
 
 class PlainResNetCritic(ResNetCritic):
-    """The same without any norm, and the mean over pixels: for WGAN-GP, as mimicry has it for 32x32."""
+    """SNGAN's critic without any norm, and with the mean over pixels: for WGAN-GP, as mimicry has it for 32x32."""
 
     conv, linear, embed = PlainConv2d, nn.Linear, nn.Embedding
 

@@ -1,4 +1,4 @@
-"""Where latents come from: modules with `forward(n, source, labels) -> Latents` and `penalty() -> scalar`.
+"""Priors, which draw latents: modules with `forward(n, source, labels) -> Latents` and `penalty() -> scalar`.
 
 A prior is a module because it may own parameters (DeLiGAN's mixture does): the generator's optimizer trains them and
 `penalty()` is added to the generator's loss. It owns the labels too: classes, mixture components, codes and experts are

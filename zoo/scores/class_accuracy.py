@@ -1,4 +1,4 @@
-"""How many generated images are of the class that they were asked for, as a scorer sees them."""
+"""The share of generated images of the class that they were asked for, as a scorer sees them."""
 
 import torch
 from torch import Tensor

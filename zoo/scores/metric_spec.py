@@ -1,4 +1,4 @@
-"""What an evaluation has to know of a metric."""
+"""The description of a metric for an evaluation."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple

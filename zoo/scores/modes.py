@@ -1,4 +1,4 @@
-"""How many modes of a mixture of Gaussians a generator of points has found, and how many of its points are good."""
+"""The number of modes that a generator of points has found, and the share of its points that are good."""
 
 import torch
 from torch import Tensor

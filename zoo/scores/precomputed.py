@@ -1,4 +1,4 @@
-"""What the scores of torchmetrics share: no network, and draws of their own.
+"""The base of scores from torchmetrics: no network, and draws of their own.
 
 torchmetrics shuffles with torch's global generator; here that is seeded for it, and put back.
 """

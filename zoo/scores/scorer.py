@@ -1,4 +1,4 @@
-"""What the scores look through: a frozen network that gives features and logits."""
+"""The scorer that the scores look through: a frozen network that gives features and logits."""
 
 from collections.abc import Sequence
 from typing import Self

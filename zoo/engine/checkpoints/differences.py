@@ -1,4 +1,4 @@
-"""Whether a checkpoint belongs to a model, before anything is loaded from it."""
+"""Differences of a checkpoint and a model, told before anything is loaded."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""What a model does when a checkpoint is saved or loaded."""
+"""Methods of a model that save and load its part of a checkpoint."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""What a checkpoint holds, compared with what the model expects, before anything is loaded from it.
+"""Comparison of a checkpoint with what the model expects, before anything is loaded from it.
 
 Tensors of another shape corrupt memory in fused optimizers, and Lightning lets a checkpoint choose paths: nothing here
 is believed because the file says so.

@@ -1,4 +1,4 @@
-"""Whether the optimizers' states in a checkpoint are those of a model's weights.
+"""A check that the optimizers' states in a checkpoint are those of a model's weights.
 
 torch itself compares only how many weights there are; a fused kernel then reads and writes as far as the weight goes.
 """
