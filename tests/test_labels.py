@@ -88,7 +88,7 @@ def test_the_image_of_a_number_and_a_label_depends_on_nothing_else(cls):
     together = model.numbered(numbers, labels)
     for number, label, image in zip(numbers, labels, together, strict=True):
         alone = model.numbered(number[None], label[None])[0]
-        torch.testing.assert_close(alone, image, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(alone, image, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(together[1], together[2])
 
 

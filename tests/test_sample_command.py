@@ -106,7 +106,7 @@ def test_points_go_to_a_table(tmp_path, monkeypatch):
 
 WRONG = {
     "no source": (["nobody"], 2, ["no model is called 'nobody'", "acgan_mnist"]),
-    "a recipe that does not ship": (["quickstart"], 2, ["is a recipe", "ganzoo fit --config quickstart"]),
+    "a recipe that does not ship": (["gan_toy"], 2, ["is a recipe", "ganzoo fit --config gan_toy"]),
     "a label too much": (["own", "--labels", "1,3"], 2, ["labels are in 0 .. 2, got 3"]),
     "labels of text": (["own", "--labels", "a"], 2, ["--labels a", "such as"]),
     "labels where there are none": (["r3gan_mnist", "--labels", "1"], 2, ["has no labels"]),
