@@ -60,7 +60,7 @@ def main() -> None:
     argv = ["fit", "--config", "quickstart", f"--trainer.max_steps={given.steps}", "--loggers=[csv,tensorboard,wandb]"]
     argv += [f"--trainer.default_root_dir={given.folder}", "--trainer.callbacks=callbacks.Watch"]
     sys.argv = ["ganzoo"]
-    cli.main([*argv, "--generator_ema.decay=0.99"])
+    cli.main(argv)
 
 
 if __name__ == "__main__":

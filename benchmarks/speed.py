@@ -108,7 +108,7 @@ def measure(family: str, precision: str, clock: str, rounds: int, compiled: bool
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         argv = ["fit", "--config", recipe, "--trainer.default_root_dir", folder, "--loggers", "[csv]"]
         argv += ["--trainer.precision", precision, f"--trainer.callbacks+={json.dumps(turns)}"]
-        argv += ["--generator_ema.decay=null", f"--compile.losses={json.dumps(compiled)}"]
+        argv += ["--model.init_args.average=null", f"--compile.losses={json.dumps(compiled)}"]
         ganzoo(argv)
     torch.set_num_threads(threads)
     turns_taken = sys.modules["benchmarks.speed"].Turns.latest

@@ -3,7 +3,6 @@
 from callbacks.checkpoints.best_checkpoint import BestCheckpoint
 from callbacks.checkpoints.last_checkpoint import LastCheckpoint
 from callbacks.compile import Compile
-from callbacks.generator_ema import GeneratorEMA
 from callbacks.pictures.image_grid import ImageGrid, LabelGrid
 from callbacks.pictures.sample_writer import SampleWriter
 from callbacks.pictures.scatter import Scatter
@@ -16,7 +15,6 @@ from callbacks.weights_and_biases import WeightsAndBiases
 __all__ = [
     "BestCheckpoint",
     "Compile",
-    "GeneratorEMA",
     "Guard",
     "ImageGrid",
     "LabelGrid",

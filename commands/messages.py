@@ -104,7 +104,7 @@ def screen(command: str) -> str:
         ("--trainer.max_steps N", "generator updates"),
         ("--trainer.devices N", "processes or accelerators; --trainer.accelerator cpu or gpu"),
         ("--trainer.val_check_interval N", "steps between validations"),
-        ("--generator_ema.decay X", "average the generator, e.g. 0.999"),
+        ("--model.init_args.average DICT", "'{name: steps, decay: 0.999}' averages the generator"),
         ("--scores.scorer NAME", f"{', '.join(known['scorers'])}, or a file of ganzoo scorer"),
         ("--image_grid.every_n_steps N", "steps between pictures"),
         ("--loggers [A,B]", "wandb, csv, tensorboard"),

@@ -13,7 +13,7 @@ import yaml
 
 from commands import catalogue, messages
 from commands.catalogue import FOLDER, names
-from commands.moved import translated_argument
+from commands.moved import translated_arguments
 
 # Options that the parser must see before all others, in this order.
 LEADERS = {"--config": 1, "-c": 1, "--model": 2, "--data": 2}
@@ -68,8 +68,8 @@ def recipes_to_paths(argv: Sequence[str], folder: Path = FOLDER) -> list[str]:
             raise ValueError(f"{argument} has one dash: did you mean --config?")
         elif attached:
             argument = f"--config={check(find(argument[attached.end() :], folder))}"
-        paths.append(translated_argument(argument))
-    return paths
+        paths.append(argument)
+    return translated_arguments(paths)
 
 
 def files_first(argv: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ import callbacks
 
 # Every run has them but those that say it needs them not.
 CALLBACKS = (
-    "Compile", "GeneratorEMA", "ImageGrid", "LabelGrid", "Scatter", "Scores", "Guard", "Speed", "StepBar",
+    "Compile", "ImageGrid", "LabelGrid", "Scatter", "Scores", "Guard", "Speed", "StepBar",
     "SampleWriter", "BestCheckpoint", "LastCheckpoint",
 )  # fmt: skip
 
@@ -39,5 +39,5 @@ def silence(callback: Callback) -> None:
 
 
 def snake_case(name: str) -> str:
-    """Turn ImageGrid into image_grid, GeneratorEMA into generator_ema."""
+    """Turn ImageGrid into image_grid."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()

@@ -5,12 +5,13 @@ import torch
 from torch import nn
 
 import zoo
-from callbacks import GeneratorEMA
 from helpers.runs import digits, fit
 from zoo.engine.average import HalfLifeAverage, MovingAverage
+from zoo.engine.checkpoints.differences import differences, read
 
 MLP = {"generator_options": {"hidden": [8]}, "critic_options": {"hidden": [8]}, "latent_dim": 3}
 FAST = {"name": "adam", "lr": 0.02, "betas": [0.5, 0.9]}
+AVERAGE = {"name": "steps", "decay": 0.9}
 RATES = {"critic_optimizer": FAST, "generator_optimizer": FAST}
 
 pytestmark = pytest.mark.filterwarnings(
@@ -63,27 +64,28 @@ def test_decay_zero_is_the_module_itself():
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0, float("nan")])
 def test_a_decay_that_is_none_is_refused(decay):
-    for make in (lambda: MovingAverage(nn.Linear(1, 1), decay), lambda: GeneratorEMA(decay)):
+    for make in (
+        lambda: MovingAverage(nn.Linear(1, 1), decay),
+        lambda: zoo.GAN(image_shape=(1, 8, 8), **MLP, average={"name": "steps", "decay": decay}),
+    ):
         with pytest.raises(ValueError, match=r"decay must be in \[0, 1\)"):
             make()
 
 
 def test_only_updates_of_the_generator_count(tmp_path):
-    model = zoo.DeLiGAN(
-        image_shape=(1, 8, 8), **MLP, schedule="deligan_toy", critic_optimizer=FAST, generator_optimizer=FAST
-    )
-    fit(tmp_path, model, GeneratorEMA(0.9), steps=6, data=digits(batch_size=20))
+    model = zoo.DeLiGAN(image_shape=(1, 8, 8), **MLP, **RATES, schedule="deligan_toy", average=AVERAGE)
+    fit(tmp_path, model, steps=6, data=digits(batch_size=20))
     of_the_generator = (6 * model.schedule.moves + model.schedule.balance) // 2  # balance: its moves less the critic's
     assert 0 < of_the_generator < 30
     assert model.averaged.updates == of_the_generator
-    five = zoo.WGANGP(image_shape=(1, 8, 8), **MLP, critic_steps=5)
-    fit(tmp_path, five, GeneratorEMA(0.9), steps=4, data=digits(batch_size=20))
+    five = zoo.WGANGP(image_shape=(1, 8, 8), **MLP, critic_steps=5, average=AVERAGE)
+    fit(tmp_path, five, steps=4, data=digits(batch_size=20))
     assert five.averaged.updates == 4
 
 
 def test_samples_come_from_the_average_of_prior_and_generator(tmp_path):
-    model = zoo.DeLiGAN(image_shape=(1, 8, 8), **MLP)
-    fit(tmp_path, model, GeneratorEMA(0.9), steps=4, data=digits(batch_size=20))
+    model = zoo.DeLiGAN(image_shape=(1, 8, 8), **MLP, average=AVERAGE)
+    fit(tmp_path, model, steps=4, data=digits(batch_size=20))
     assert not torch.equal(model.averaged.module.prior.mu, model.prior.mu)
     ours = model.sample(3, torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -94,17 +96,17 @@ def test_samples_come_from_the_average_of_prior_and_generator(tmp_path):
 
 
 def test_averaging_leaves_training_alone(tmp_path):
-    models = [zoo.WGANGP(image_shape=(1, 8, 8), **MLP) for _ in range(2)]
+    models = [zoo.WGANGP(image_shape=(1, 8, 8), **MLP, average=average) for average in (None, AVERAGE)]
     models[1].load_state_dict(models[0].state_dict())
     fit(tmp_path, models[0], steps=4, data=digits(batch_size=20))
-    fit(tmp_path, models[1], GeneratorEMA(0.9), steps=4, data=digits(batch_size=20))
+    fit(tmp_path, models[1], steps=4, data=digits(batch_size=20))
     trained = models[1].state_dict()
     assert all(torch.equal(value, trained[name]) for name, value in models[0].state_dict().items())
 
 
 def test_a_checkpoint_carries_the_average(tmp_path):
-    whole = zoo.DeLiGAN(image_shape=(1, 8, 8), **MLP)
-    trainer = fit(tmp_path, whole, GeneratorEMA(0.9), steps=4, data=digits(batch_size=20))
+    whole = zoo.DeLiGAN(image_shape=(1, 8, 8), **MLP, average=AVERAGE)
+    trainer = fit(tmp_path, whole, steps=4, data=digits(batch_size=20))
     trainer.save_checkpoint(tmp_path / "4.ckpt")
     loaded = zoo.DeLiGAN.load_from_checkpoint(tmp_path / "4.ckpt", weights_only=True)
     assert (loaded.averaged.updates, loaded.averaged.decay) == (4, 0.9)
@@ -112,28 +114,28 @@ def test_a_checkpoint_carries_the_average(tmp_path):
     assert torch.equal(*same)
 
 
-@pytest.mark.parametrize("again", [[GeneratorEMA(0.9)], []], ids=["named again", "not named"])
-def test_a_resumed_average_is_the_average_that_never_stopped(tmp_path, again):
+def test_a_resumed_average_is_the_average_that_never_stopped(tmp_path):
     torch.manual_seed(0)
-    whole = zoo.WGANGP(image_shape=(1, 8, 8), **MLP)
-    first = {name: value.clone() for name, value in whole.state_dict().items()}
-    fit(tmp_path, whole, GeneratorEMA(0.9), steps=6, data=digits(batch_size=20))
-    half, rest = zoo.WGANGP(image_shape=(1, 8, 8), **MLP), zoo.WGANGP(image_shape=(1, 8, 8), **MLP)
-    half.load_state_dict(first)
-    fit(tmp_path, half, GeneratorEMA(0.9), steps=3, data=digits(batch_size=20)).save_checkpoint(tmp_path / "3.ckpt")
-    fit(tmp_path, rest, *again, steps=6, data=digits(batch_size=20), ckpt_path=tmp_path / "3.ckpt")
+    whole, half, rest = (zoo.WGANGP(image_shape=(1, 8, 8), **MLP, average=AVERAGE) for _ in range(3))
+    half.load_state_dict(whole.state_dict())
+    fit(tmp_path, whole, steps=6, data=digits(batch_size=20))
+    fit(tmp_path, half, steps=3, data=digits(batch_size=20)).save_checkpoint(tmp_path / "3.ckpt")
+    fit(tmp_path, rest, steps=6, data=digits(batch_size=20), ckpt_path=tmp_path / "3.ckpt")
     assert rest.averaged.updates == whole.averaged.updates == 6
     ends = rest.state_dict()
     for name, value in whole.state_dict().items():
         assert torch.equal(value, ends[name]) if isinstance(value, torch.Tensor) else value == ends[name], name
 
 
-def test_a_run_may_begin_to_average_when_it_is_resumed(tmp_path):
-    model = zoo.GAN(image_shape=(1, 8, 8), **MLP)
+def test_a_checkpoint_of_the_time_when_a_callback_averaged_says_what_the_model_says_now(tmp_path):
+    model = zoo.WGANGP(image_shape=(1, 8, 8), **MLP, average=AVERAGE)
     fit(tmp_path, model, steps=3, data=digits(batch_size=20)).save_checkpoint(tmp_path / "3.ckpt")
-    later = zoo.GAN(image_shape=(1, 8, 8), **MLP)
-    fit(tmp_path, later, GeneratorEMA(0.9), steps=5, data=digits(batch_size=20), ckpt_path=tmp_path / "3.ckpt")
-    assert later.averaged.updates == 2
+    saved = read(tmp_path / "3.ckpt")
+    assert not differences(saved, model, to_train=True)
+    saved["hyper_parameters"]["average"] = None
+    assert not differences(saved, model, to_train=True)
+    other = zoo.WGANGP(image_shape=(1, 8, 8), **MLP, average={"name": "steps", "decay": 0.5})
+    assert ["average is" in each for each in differences(saved, other, to_train=True)] == [True]
 
 
 class Vectors(torch.nn.Module):

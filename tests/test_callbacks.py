@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import Callback
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from callbacks import GeneratorEMA, Guard, ImageGrid, LastCheckpoint, SampleWriter, Scores, Speed, StepBar
+from callbacks import Guard, ImageGrid, LastCheckpoint, SampleWriter, Scores, Speed, StepBar
 from helpers.runs import BATCH, CRITIC_STEPS, Memory, digits, pixels, small, trainer
 from helpers.scorer import KEYS
 
@@ -87,10 +87,10 @@ def test_no_value_is_read_between_logged_steps(read, tmp_path, monkeypatch):
         return original(tensor, *arguments)
 
     steps = Steps()
-    watching = [Speed(), StepBar(), Guard(), GeneratorEMA(0.9), LastCheckpoint(), steps]
+    watching = [Speed(), StepBar(), Guard(), LastCheckpoint(), steps]
     fit = trainer(tmp_path, *watching, logger=Memory(), steps=6, log_every_n_steps=3)
     monkeypatch.setattr(torch.Tensor, read, counting)
-    fit.fit(small(), digits())
+    fit.fit(small(average={"name": "steps", "decay": 0.9}), digits())
     assert set(reads) <= {3, 6}
 
 

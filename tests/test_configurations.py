@@ -70,10 +70,12 @@ def test_arguments_before_their_class_are_refused(tiny, tmp_path, monkeypatch, c
 def test_options_old_names_mean_the_new_ones_in_files_and_words(tmp_path):
     """The configuration of a run that was made before they moved goes on."""
     old = tmp_path / "old.yaml"
-    moved = "component_grid: {num_images: 7}\nguard: {min_variety: 0.3}\n"
-    old.write_text((ROOT / "configs" / "quickstart.yaml").read_text() + moved)
-    options = ["--component_grid.num_images=7", "--guard.min_variety=0.3"]
-    for argv in (["--config", str(old)], ["--config", "quickstart", *options]):
+    moved = "component_grid: {num_images: 7}\nguard: {min_variety: 0.3}\ngenerator_ema: {decay: 0.9}\n"
+    old.write_text(
+        (ROOT / "configs" / "lsgan_mnist.yaml").read_text().replace("    average:", "    # average:") + moved
+    )
+    options = ["--component_grid.num_images=7", "--guard.min_variety=0.3", "--generator_ema.decay", "0.9"]
+    for argv in (["--config", str(old)], ["--config", "lsgan_mnist", *options]):
         done = subprocess.run(
             [sys.executable, "cli.py", "fit", *argv, "--print_config"], cwd=ROOT, capture_output=True, text=True
         )
@@ -81,3 +83,4 @@ def test_options_old_names_mean_the_new_ones_in_files_and_words(tmp_path):
         config = yaml.safe_load(done.stdout)
         assert config["label_grid"]["num_images"] == 7
         assert config["guard"]["min_diversity"] == 0.3
+        assert config["model"]["init_args"]["average"] == {"name": "steps", "decay": 0.9}

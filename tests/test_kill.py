@@ -21,13 +21,13 @@ pytestmark = pytest.mark.slow
 RECIPE = """
 model:
   class_path: zoo.{model}
-  init_args: {{latent_dim: 4, generator_options: {{hidden: [8]}}, critic_options: {{hidden: [8]}}, {more}}}
+  init_args: {{latent_dim: 4, generator_options: {{hidden: [8]}}, critic_options: {{hidden: [8]}},
+    average: {{name: steps, decay: 0.9}}, {more}}}
 data:
   class_path: datamodules.DigitsDataModule
   init_args: {{image_size: 8, batch_size: 50, flip: true, num_workers: {workers}}}
 trainer: {{max_steps: 400, val_check_interval: 30, log_every_n_steps: 1, accelerator: cpu, devices: {devices}}}
 last_checkpoint: {{every_n_steps: 7}}
-generator_ema: {{decay: 0.9}}
 scores: {{num_samples: 40}}
 image_grid: {{every_n_steps: 100}}
 loggers: [csv]

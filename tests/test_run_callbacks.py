@@ -28,7 +28,7 @@ def test_a_run_has_the_callbacks_that_its_model_and_command_need(options, comman
 
 def test_what_is_off_by_default_is_needed_where_it_is_asked_for():
     model = build(zoo.GAN)
-    for callback in (callbacks.Compile(losses=True), callbacks.GeneratorEMA(decay=0.9), EarlyStopping("val/fid")):
+    for callback in (callbacks.Compile(losses=True), EarlyStopping("val/fid")):
         assert is_needed(callback, model, "fit")
 
 

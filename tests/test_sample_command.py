@@ -150,7 +150,7 @@ def test_numbers_are_each_there_once_in_their_order():
 
 
 def test_fit_leaves_a_bundle_and_the_command_makes_the_same(run, capsys):
-    folder = run("fit", "--generator_ema.decay=0.9")
+    folder = run("fit", "--model.init_args.average={name: steps, decay: 0.9}")
     assert f"bundle:      {folder.relative_to(Path.cwd()) / 'bundle'}" in capsys.readouterr().out
     config = json.loads((folder / "bundle" / bundle.CONFIG).read_text())
     assert (config["class"], config["recipe"], config["data"], config["step"]) == ("WGANGP", "tiny", "Digits", 4)

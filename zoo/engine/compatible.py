@@ -10,7 +10,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
-AVERAGE = "--generator_ema.decay 0.999 averages the generator"
+AVERAGE = "--model.init_args.average '{name: steps, decay: 0.999}' averages the generator"
 FINETUNING = "a GAN has no backbone to freeze: train from a checkpoint, or with a critic_optimizer of rate 0"
 
 #: Callbacks of Lightning that are refused, and what to do instead.

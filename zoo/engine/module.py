@@ -140,12 +140,6 @@ class AdversarialModule(Players, Paper, LightningModule):
         rest = {key: value for key, value in options.items() if key != "name"}
         return build(AVERAGES[options["name"]], self.sampler, options=rest)
 
-    def average(self, decay: float) -> None:
-        """Begin the moving average of the sampler, which `sample` uses from now on; an average that exists goes on."""
-        if self.averaged is None:
-            self.averaged = MovingAverage(self.sampler, decay)
-        self.averaged.decay = decay
-
     # -- what is written elsewhere --
 
     training_step = loop.training_step

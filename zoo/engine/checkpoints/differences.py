@@ -20,7 +20,7 @@ def differences(saved: dict[str, Any], model: AdversarialModule, to_train: bool)
     Every hyperparameter matters `to_train`, since optimizers and counters go on where they were; otherwise those that
     the weights depend on.
     """
-    theirs = comparable(defaults(type(model)) | saved["hyper_parameters"]) | {"class": saved["model_class"]}
+    theirs = comparable(defaults(type(model)) | with_average(saved)) | {"class": saved["model_class"]}
     ours = comparable(model.hparams) | {"class": type(model).__name__}
     return [
         f"{key} is {theirs.get(key)} in the checkpoint, {ours.get(key)} in the configuration"
@@ -45,6 +45,15 @@ def defaults(model: type[AdversarialModule]) -> dict[str, Any]:
     )
     named = {name: value.default for parameters in signatures for name, value in parameters.items()}
     return {name: value for name, value in named.items() if value is not inspect.Parameter.empty}
+
+
+def with_average(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return a checkpoint's hyperparameters, with the average that a callback kept before the model did."""
+    held: dict[str, Any] = saved["hyper_parameters"]
+    extra = saved["state_dict"].get("averaged._extra_state", {})
+    if held.get("average") is None and "decay" in extra:
+        return held | {"average": {"name": "steps", "decay": extra["decay"]}}
+    return held
 
 
 def comparable(hyperparameters: Any) -> dict[str, Any]:
