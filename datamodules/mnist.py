@@ -2,11 +2,11 @@
 
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
 from datamodules.archive import STALL_TIMEOUT
 from datamodules.batches import Images
@@ -17,6 +17,7 @@ from datamodules.splits import held_out
 from zoo.files.regular_files import open_regular
 
 SIZE = 28
+Resize = Literal["stretch", "pad"]
 #: md5 of the four uncompressed files.
 MD5 = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -35,7 +36,9 @@ class MNISTDataModule(ImageDataModule):
     each as it is or compressed (.gz). All four are checked when they are read.
 
     Args:
-        image_size: height and width; other sizes than 28 are resized bilinearly, with antialiasing.
+        image_size: height and width.
+        resize: how images of another size than 28 are made: `stretch` resizes bilinearly, with antialiasing, `pad` puts
+            black around the pixels as they are.
         val_size: how many of the training images are held out for validation.
         download: fetch the files if any is missing.
         per_class: train on the last that many images of each class in the file, as DeLiGAN does with 50; validation
@@ -54,13 +57,18 @@ class MNISTDataModule(ImageDataModule):
         download: bool = False,
         per_class: int | None = None,
         check_md5: bool = True,
+        resize: Resize = "stretch",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         for name, value in (("image_size", image_size), ("val_size", val_size), ("per_class", per_class)):
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, got {value}")
-        self.image_size, self.val_size, self.per_class = image_size, val_size, per_class
+        if resize not in get_args(Resize):
+            raise ValueError(f"resize must be one of {', '.join(get_args(Resize))}; got {resize!r}")
+        if resize == "pad" and image_size < SIZE:
+            raise ValueError(f"resize=pad adds pixels: image_size must be at least {SIZE}, got {image_size}")
+        self.image_size, self.resize, self.val_size, self.per_class = image_size, resize, val_size, per_class
         self.download, self.check_md5 = download, check_md5
 
     @property
@@ -143,7 +151,8 @@ class MNISTDataModule(ImageDataModule):
             )
         if (largest := int(labels.max())) >= self.num_classes:
             raise DataError(f"{labels_file}: has a label {largest}, but digits are 0..9; {REMEDY}")
-        return Images(resized(images.unsqueeze(1), self.image_size), labels.long())
+        change = padded if self.resize == "pad" else resized
+        return Images(change(images.unsqueeze(1), self.image_size), labels.long())
 
     def find(self, name: str) -> Path:
         """Find the file of that name, or its .gz. Raise DataError."""
@@ -168,3 +177,11 @@ def resized(images: Tensor, size: int) -> Tensor:
     for target, source in zip(out.split(1000), images.split(1000), strict=True):  # in parts: floats are 4 times as big
         target.copy_(interpolate(source.float(), size=size, mode="bilinear", antialias=True).round())
     return out
+
+
+def padded(images: Tensor, size: int) -> Tensor:
+    """Put zeros around uint8 [N, C, H, W], an odd one last, to uint8 [N, C, size, size]."""
+    (above, below), (left, right) = (
+        (each // 2, each - each // 2) for each in (size - side for side in images.shape[2:])
+    )
+    return pad(images, (left, right, above, below))

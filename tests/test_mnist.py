@@ -72,6 +72,31 @@ def test_mnist_is_resized_with_antialiasing(tmp_path, size):
         assert 80 < images.min() <= images.max() < 175
 
 
+@pytest.mark.parametrize(("size", "first"), [(28, 0), (31, 1), (32, 2)])
+def test_mnist_is_padded_with_black_around_the_pixels_as_they_are(tmp_path, size, first):
+    raw = write_mnist(tmp_path)
+    pixels = np.random.default_rng(0).integers(1, 256, (12, 28, 28)).astype(np.uint8)
+    write_idx(raw / "t10k-images-idx3-ubyte", pixels)
+    data = small_mnist(tmp_path, image_size=size, resize="pad")
+    images = data.load()["test"].images
+    assert images.shape == (12, *data.image_shape) == (12, 1, size, size)
+    inside = images[:, 0, first : first + 28, first : first + 28]
+    assert torch.equal(inside, torch.from_numpy(pixels))
+    assert images.long().sum() == int(pixels.astype(int).sum())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"resize": "crop"}, "resize must be one of stretch, pad; got 'crop'"),
+        ({"resize": "pad", "image_size": 27}, "image_size must be at least 28, got 27"),
+    ],
+)
+def test_sizes_that_cannot_be_made_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        MNISTDataModule(**options)
+
+
 def rewrite(name, change):
     """A way to spoil one of the files: its bytes become `change(bytes)`."""
     return lambda raw: (raw / name).write_bytes(change((raw / name).read_bytes()))
