@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-PAPER = '''"""HingeGAN: Lim and Ye, Geometric GAN, arXiv:1705.02894."""
+PAPER = '''"""PearsonGAN: Mao et al., Least Squares Generative Adversarial Networks, arXiv:1611.04076."""
 
 from typing import Any, ClassVar
 
@@ -22,26 +22,26 @@ from zoo.engine.batch import Batch
 from zoo.gan import GAN
 
 
-class HingeGAN(GAN):
-    """The hinge loss (arXiv:1705.02894, Section 3).
+class PearsonGAN(GAN):
+    """Least squares that minimise Pearson's chi^2 (arXiv:1611.04076, Equation 8).
 
     Args:
         network: see GAN.
         **kwargs: see GAN.
     """
 
-    paper: ClassVar[str] = "arXiv:1705.02894"
+    paper: ClassVar[str] = "arXiv:1611.04076"
 
     def __init__(self, network: str = "flat", **kwargs: Any) -> None:
         super().__init__(network=network, **kwargs)
 
     def critic_loss(self, real: Batch, fake: Batch) -> Tensor:
-        """Compute max(0, 1 - f(x)) + max(0, 1 + f(G(z)))."""
-        return losses.hinge_critic(*self.critic_outputs(real, fake))
+        """Compute ((f(x) - 1)^2 + (f(G(z)) + 1)^2) / 2."""
+        return losses.least_squares_critic(*self.critic_outputs(real, fake), a=-1.0)
 
     def generator_loss(self, real: Batch, fake: Batch) -> Tensor:
-        """Compute -f(G(z))."""
-        return losses.hinge_generator(*self.critic_outputs(fake))
+        """Compute f(G(z))^2 / 2."""
+        return losses.least_squares_generator(*self.critic_outputs(fake), c=0.0)
 '''
 NETWORK = '''"""Linear layers of one sort."""
 
@@ -90,16 +90,16 @@ class FlatCritic(SequentialCritic):
 PAIR = Pair(FlatGenerator, FlatCritic)
 '''
 RECIPE = """\
-# The hinge loss (arXiv:1705.02894) on digits.
+# Pearson's chi^2 (arXiv:1611.04076) on digits.
 model:
-  class_path: zoo.HingeGAN
+  class_path: zoo.PearsonGAN
   init_args: {network: flat, latent_dim: 16}
 data:
   class_path: datamodules.DigitsDataModule
   init_args: {batch_size: 32}
 trainer: {max_steps: 200}
 """
-TEST = '''"""HingeGAN: its losses by hand."""
+TEST = '''"""PearsonGAN: its losses by hand."""
 
 import pytest
 import torch
@@ -109,10 +109,10 @@ from helpers.papers import images_of, reading
 
 
 def test_the_losses_are_those_of_the_paper():
-    model = reading(zoo.HingeGAN)
+    model = reading(zoo.PearsonGAN)
     real, fake = images_of([2.0, 0.0]), images_of([-2.0, 1.0])
-    assert model.critic_loss(real, fake).item() == pytest.approx((0 + 1) / 2 + (0 + 2) / 2)
-    assert model.generator_loss(real, fake).item() == pytest.approx(-(-2 + 1) / 2)
+    assert model.critic_loss(real, fake).item() == pytest.approx((1 + 1) / 4 + (1 + 4) / 4)
+    assert model.generator_loss(real, fake).item() == pytest.approx((4 + 1) / 4)
 '''
 
 
@@ -129,27 +129,27 @@ def test_a_gan_is_added_by_four_steps_and_nothing_else(tmp_path):
     shutil.copytree(ROOT, copy, ignore=left_out)
     shutil.copytree(ROOT / "zoo" / "hub" / "pretrained", copy / "zoo" / "hub" / "pretrained")
     # 1. One file; and one for its networks, with a line in the table.
-    (copy / "zoo" / "hinge_gan.py").write_text(PAPER)
+    (copy / "zoo" / "pearson_gan.py").write_text(PAPER)
     (copy / "zoo" / "networks" / "flat.py").write_text(NETWORK)
     table = copy / "zoo" / "networks" / "__init__.py"
     changed(table, r"    dcgan,\n", "    dcgan,\n    flat,\n")
     changed(table, r'    "dcgan": dcgan.PAIR,\n', '    "dcgan": dcgan.PAIR,\n    "flat": flat.PAIR,\n')
     # 2. Its name.
     catalogue = copy / "zoo" / "__init__.py"
-    changed(catalogue, r"    from zoo.infogan", "    from zoo.hinge_gan import HingeGAN\n    from zoo.infogan")
-    changed(catalogue, r'"InfoGAN",', '"HingeGAN", "InfoGAN",')
+    changed(catalogue, r"    from zoo.infogan", "    from zoo.pearson_gan import PearsonGAN\n    from zoo.infogan")
+    changed(catalogue, r'"InfoGAN",', '"InfoGAN", "PearsonGAN",')
     # 3. One recipe.
-    (copy / "configs" / "hinge_digits.yaml").write_text(RECIPE)
+    (copy / "configs" / "pearson_digits.yaml").write_text(RECIPE)
     environment = os.environ | {"PYTHONPATH": str(copy)}
     in_copy = {"cwd": copy, "env": environment, "capture_output": True, "text": True}
     write = "from commands import catalogue; catalogue.write()"
     assert subprocess.run([sys.executable, "-c", write], **in_copy).returncode == 0
     # 4. One test.
-    (copy / "tests" / "test_hinge_gan.py").write_text(TEST)
+    (copy / "tests" / "test_pearson_gan.py").write_text(TEST)
 
     shared = ["zoo", "resume", "labels", "sampling", "bundles", "recipes", "networks", "network_shapes", "critics"]
-    files = [f"tests/test_{name}.py" for name in ["hinge_gan", *shared]]
-    chosen = "HingeGAN or hinge_digits or flat or hinge_gan"
+    files = [f"tests/test_{name}.py" for name in ["pearson_gan", *shared]]
+    chosen = "PearsonGAN or pearson_digits or flat or pearson_gan"
     options = ["-q", "-p", "no:cacheprovider", "-k", chosen]
     done = subprocess.run([sys.executable, "-m", "pytest", *options, *files], **in_copy)
     assert done.returncode == 0, done.stdout[-4000:]

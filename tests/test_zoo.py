@@ -161,6 +161,8 @@ def test_critic_steps_are_not_counted_by_anyone(tmp_path, cls):
     assert saved["global_step"] == 2
     state = saved["optimizer_states"]
     for player, updates in enumerate((10, 2)):
+        if model.optimizer_configs[player]["name"] == "sgd":
+            continue  # it counts no steps
         lazy = sum(len(due(model.regularisers, player, step)) > 0 for step in range(2))
         steps = {float(values["step"]) for values in state[player]["state"].values()}
         assert steps <= {updates, updates + lazy}  # a penalty leaves the last bias without a gradient

@@ -11,13 +11,18 @@ if TYPE_CHECKING:
     from zoo.acgan import ACGAN
     from zoo.began import BEGAN
     from zoo.biggan import BigGAN
+    from zoo.cgan import CGAN
     from zoo.deligan import DeLiGAN
+    from zoo.dragan import DRAGAN
+    from zoo.ebgan import EBGAN
     from zoo.gan import GAN
+    from zoo.hinge_gan import HingeGAN
     from zoo.hub.loading import from_pretrained, load
     from zoo.infogan import InfoGAN
     from zoo.lsgan import LSGAN
     from zoo.projection_gan import ProjectionGAN
     from zoo.r3gan import R3GAN, ConditionalR3GAN
+    from zoo.ragan import RSGAN, RaGAN
     from zoo.sagan import SAGAN
     from zoo.sngan import SNGAN
     from zoo.stylegan2 import ConditionalStyleGAN2, StyleGAN2
@@ -25,8 +30,9 @@ if TYPE_CHECKING:
     from zoo.wgan_gp import WGANGP
 
 __all__ = [
-    "ACGAN", "BEGAN", "GAN", "LSGAN", "R3GAN", "SAGAN", "SNGAN", "WGAN", "WGANGP", "BigGAN", "ConditionalR3GAN",
-    "ConditionalStyleGAN2", "DeLiGAN", "InfoGAN", "ProjectionGAN", "StyleGAN2", "from_pretrained", "load",
+    "ACGAN", "BEGAN", "CGAN", "DRAGAN", "EBGAN", "GAN", "LSGAN", "R3GAN", "RSGAN", "SAGAN", "SNGAN", "WGAN", "WGANGP",
+    "BigGAN", "ConditionalR3GAN", "ConditionalStyleGAN2", "DeLiGAN", "HingeGAN", "InfoGAN", "ProjectionGAN", "RaGAN",
+    "StyleGAN2", "from_pretrained", "load",
 ]  # fmt: skip
 
 

@@ -50,7 +50,7 @@ class GAN(KerasOddities, AdversarialModule):
         fake_mode: `train` or `eval`.
         critic_update: `joint` or `separate`, for the logistic loss only.
         accumulate: into how many microbatches a batch is cut that does not fit into memory; their gradients add up to
-            the batch's, unless batch norm or minibatch discrimination see the whole.
+            the batch's, unless batch norm, minibatch discrimination or a paper's loss see the whole.
         num_classes: of the data; the command line takes it from there. Models that are not conditional forget it.
         augmentation: of what the critic sees in training: a dictionary with a name of `zoo.augmentations`, and what it
             takes, such as {name: diffaugment, policy: [translation, cutout]}.
