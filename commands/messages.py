@@ -117,7 +117,7 @@ def screen(command: str) -> str:
     lines = [f"usage: ganzoo {command} --config RECIPE [--option value ...]", "", COMMANDS[command], ""]
     width = max(len(option) for option, _ in rows) + 2
     for option, what in rows:
-        first, *others = textwrap.wrap(what, 104 - width)
+        first, *others = textwrap.wrap(what, 112 - width)
         lines += [f"  {option:{width}}{first}", *(f"  {'':{width}}{other}" for other in others)]
     return "\n".join(lines)
 
