@@ -32,6 +32,7 @@ STEPS, BATCH = 4, 6
 MLP = {"generator_options": {"hidden": [8], "norm": "none"}, "critic_options": {"hidden": [8]}, "latent_dim": 3}
 FAST = {"name": "adam", "lr": 0.05, "betas": [0.5, 0.9]}
 THRESHOLD = MLP | {"critic_optimizer": FAST, "generator_optimizer": FAST}
+EXTRAS = [{"name": "r1", "every": 2}, {"name": "r2"}, {"name": "lecam", "start": 1}, {"name": "orthogonal"}]
 #: Models without batch statistics.
 EQUAL = {
     "GAN": (zoo.GAN, MLP),
@@ -40,6 +41,7 @@ EQUAL = {
     "DeLiGAN": (zoo.DeLiGAN, MLP),
     "lazy penalty": (zoo.R3GAN, MLP | {"network": "mlp", "penalty_every": 2}),
     "equilibrium": (zoo.BEGAN, MLP | {"network": "mlp", "k_rate": 0.1}),
+    "regularised": (zoo.GAN, MLP | {"regularisers": EXTRAS}),
     "classes": (zoo.ACGAN, MLP | {"network": "mlp", "num_classes": 10}),
     "average by images": (zoo.GAN, MLP | {"average": {"name": "images", "half_life": 50}}),
     "toy threshold": (zoo.GAN, THRESHOLD | {"schedule": "deligan_toy"}),

@@ -29,6 +29,7 @@ RATES = {"critic_optimizer": FAST, "generator_optimizer": FAST}
 MOMENTUM = {"name": "sgd", "lr": 0.01, "momentum": 0.9}
 ADA = {"name": "ada", "p": 0.3, "every": 3, "images": 500}
 SPECTRAL = {"critic_steps": 2, "generator_options": {"width": 4}, "critic_options": {"width": 4}, "latent_dim": 3}
+EXTRAS = [{"name": "r1", "every": 3}, {"name": "r2"}, {"name": "lecam", "start": 4}, {"name": "consistency"}]
 CONV = {"network": "keras_conv", "latent_dim": 3, "critic_options": {"norm": "batch", "dropout": 0.25}}
 
 
@@ -110,6 +111,7 @@ CASES = {
     "lazy penalty": (zoo.R3GAN, MLP | {"network": "mlp", "penalty_every": 3}, {"batch_size": 100}, {}),
     "equilibrium": (zoo.BEGAN, MLP | {"network": "mlp", "k_rate": 0.1}, {}, {}),
     "classes": (zoo.ACGAN, MLP | {"network": "mlp", "num_classes": 10}, {}, {}),
+    "regularised": (zoo.GAN, MLP | {"regularisers": EXTRAS}, {"batch_size": 100}, {}),
     "codes": (zoo.InfoGAN, MLP | {"network": "mlp", "latent_dim": 16}, {}, {}),
     "spectral norm": (zoo.SNGAN, SPECTRAL, {"batch_size": 6}, {"limit_train_batches": 6}),
     "adaptive augmentation": (zoo.GAN, MLP | {"augmentation": ADA}, {"batch_size": 20}, {"limit_train_batches": 6}),

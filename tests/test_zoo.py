@@ -163,7 +163,7 @@ def test_critic_steps_are_not_counted_by_anyone(tmp_path, cls):
     for player, updates in enumerate((10, 2)):
         if model.optimizer_configs[player]["name"] == "sgd":
             continue  # it counts no steps
-        lazy = sum(len(due(model.regularisers, player, step)) > 0 for step in range(2))
+        lazy = sum(len(due(model.terms, player, step)) > 0 for step in range(2))
         steps = {float(values["step"]) for values in state[player]["state"].values()}
         assert steps <= {updates, updates + lazy}  # a penalty leaves the last bias without a gradient
         assert max(steps) == updates + lazy
@@ -188,9 +188,7 @@ def test_both_rates_fall_linearly_between_two_steps(tmp_path, cls):
             rates.append([optimizer.param_groups[0]["lr"] for optimizer in trainer.optimizers])
 
     fit(tmp_path, model, Note(), steps=8)
-    full = [
-        config["lr"] * correction(model.regularisers, player) for player, config in enumerate(model.optimizer_configs)
-    ]
+    full = [config["lr"] * correction(model.terms, player) for player, config in enumerate(model.optimizer_configs)]
     shares = [1, 1, 1, 3 / 4, 2 / 4, 1 / 4, 0, 0]
     assert rates == [pytest.approx([share * rate for rate in full]) for share in shares]
 

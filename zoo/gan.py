@@ -22,6 +22,7 @@ from zoo.engine.prior import Prior
 from zoo.keras_oddities import KerasOddities
 from zoo.networks import NETWORKS, build, build_named, mixes_samples
 from zoo.priors import PRIORS
+from zoo.regularisers import build_regularisers, check_names
 from zoo.schedules import SCHEDULES, Alternate
 
 ADAM: OptimizerConfig = {"name": "adam", "lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-7}
@@ -57,6 +58,8 @@ class GAN(KerasOddities, AdversarialModule):
         average: of the generator, for samples: {name: steps, decay, warmup} or {name: images, half_life, ramp_up}.
         sampling: how samples are made: truncation, standing_statistics (batches), labels (of numbered samples, in
             turn), and what the generator takes.
+        regularisers: beside the paper's own: a list of dictionaries, each with a name of `zoo.regularisers`, and what
+            it takes, such as {name: r1, gamma: 0.5, every: 16}.
     """
 
     paper: ClassVar[str] = "arXiv:1406.2661"
@@ -83,6 +86,7 @@ class GAN(KerasOddities, AdversarialModule):
         augmentation: dict[str, Any] | None = None,
         average: dict[str, Any] | None = None,
         sampling: dict[str, Any] | None = None,
+        regularisers: list[dict[str, Any]] | None = None,
     ) -> None:
         super().__init__()
         check_name("network", network, NETWORKS)
@@ -109,7 +113,7 @@ class GAN(KerasOddities, AdversarialModule):
         self.schedule = Alternate(critic_steps) if schedule == "alternate" else SCHEDULES[schedule]()
         self.prior, self.generator, self.critic = self.build_prior(), self.build_generator(), self.build_critic()
         self.settle_labels()
-        self.augment = build_named(AUGMENTATIONS, augmentation)
+        self.augment, self.extras = build_named(AUGMENTATIONS, augmentation), build_regularisers(regularisers)
         for player in (self.generator, self.critic):
             player.to(memory_format=torch.channels_last)  # convolutions, and what they feed, follow their weights
         self.critic_mixes_samples = mixes_samples(self.critic)
@@ -117,6 +121,7 @@ class GAN(KerasOddities, AdversarialModule):
         if average:
             self.new_average()  # refuses what is no average, before hours of training
         self.look_once()
+        check_names(self.terms)
 
     # -- what a paper may change --
 

@@ -62,7 +62,7 @@ def update_player(model: "AdversarialModule", real: Batch, move: int, step: int)
 def regularise_lazily(model: "AdversarialModule", real: Batch, step: int) -> None:
     """Update each player by those of its lazy regularisers whose turn it is."""
     for player in (CRITIC, GENERATOR):
-        if lazy := due(model.regularisers, player, step):
+        if lazy := due(model.terms, player, step):
             model.regularise(player, real, lazy)
 
 
@@ -119,7 +119,7 @@ def regularise(model: "AdversarialModule", player: int, real: Batch, lazy: Seque
 
 def with_regularisers(model: "AdversarialModule", player: int, loss: Tensor, real: Batch) -> Tensor:
     """Add a player's regularisers that belong to each of its updates."""
-    for each in model.regularisers:
+    for each in model.terms:
         if each.player == player and each.every == 1:
             value = each.loss(real)
             model.observe(**{each.name: value})

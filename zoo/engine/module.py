@@ -43,6 +43,7 @@ class AdversarialModule(Players, Paper, LightningModule):
     accumulate: int
     average_options: dict[str, Any] | None
     sampling: dict[str, Any]
+    extras: Any  # a ModuleList of `zoo.regularisers.Extra`
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,10 +60,10 @@ class AdversarialModule(Players, Paper, LightningModule):
         """Compute, when all is built, what would take time in each step."""
         self.critic_takes_labels = getattr(self.critic, "num_labels", None) is not None
         self.generator_takes_labels = getattr(self.generator, "num_labels", None) is not None
-        regularisers = self.regularisers
-        self.has_lazy_regularisers = any(each.every > 1 for each in regularisers)
+        self.terms = [*self.regularisers, *(each.of(self) for each in self.extras)]
+        self.has_lazy_regularisers = any(each.every > 1 for each in self.terms)
         self.always_regularised = [
-            any(each.player == player and each.every == 1 for each in regularisers) for player in (CRITIC, GENERATOR)
+            any(each.player == player and each.every == 1 for each in self.terms) for player in (CRITIC, GENERATOR)
         ]
 
     # -- training --
@@ -73,10 +74,12 @@ class AdversarialModule(Players, Paper, LightningModule):
         return self.compiled or Graphs(self.images_of, self.critic_terms, self.adversarial)
 
     def adapt_all(self) -> None:
-        """Move what learns from the step without an optimizer: an augmentation, then the paper's own."""
+        """Move what learns from the step without an optimizer: an augmentation, regularisers, the paper's own."""
         with torch.no_grad():
             if self.augment is not None:
                 self.observe(**self.augment.adapt(self.sum_over_ranks))
+            for each in self.extras:
+                each.adapt(self)
             self.adapt()
 
     @property
@@ -175,6 +178,6 @@ class AdversarialModule(Players, Paper, LightningModule):
         """Build the critic's, then the generator's, which also trains the prior."""
         players = zip(self.optimizer_configs, self.players, (CRITIC, GENERATOR), strict=True)
         return [
-            build_optimizer(config, player.parameters(), correction(self.regularisers, which))
+            build_optimizer(config, player.parameters(), correction(self.terms, which))
             for config, player, which in players
         ]

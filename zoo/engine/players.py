@@ -52,10 +52,12 @@ class Players(ABC):
         return augmented
 
     def critic_on(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return the critic's outputs on images. Nobody else calls the critic."""
-        outputs: Tensor = (
-            self.critic(self.seen(images), labels) if self.critic_takes_labels else self.critic(self.seen(images))
-        )
+        """Return the critic's outputs on images."""
+        return self.critic_as_seen(self.seen(images), labels)
+
+    def critic_as_seen(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return the critic's outputs on images that are augmented already. Nobody else calls the critic."""
+        outputs: Tensor = self.critic(images, labels) if self.critic_takes_labels else self.critic(images)
         return outputs
 
     def critic_given(self, batch: Batch) -> Callable[[Tensor], Tensor]:
