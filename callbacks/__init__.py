@@ -10,6 +10,7 @@ from callbacks.scoring.guard import Guard
 from callbacks.scoring.scores import Scores
 from callbacks.speed import Speed
 from callbacks.step_bar import StepBar
+from callbacks.validations import Validations
 from callbacks.weights_and_biases import WeightsAndBiases
 
 __all__ = [
@@ -24,5 +25,6 @@ __all__ = [
     "Scores",
     "Speed",
     "StepBar",
+    "Validations",
     "WeightsAndBiases",
 ]

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,9 +14,9 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_info
 
 import callbacks
-from commands import bundles, reports
+from commands import reports, validation_plan
 from commands.checkpoint_io import AtomicCheckpointIO
-from commands.ending import Ending
+from commands.ending import Ending, finish
 from commands.loggers import build_loggers
 from commands.parser import classes_of
 from commands.resuming import checked_steps, checkpoint_meant
@@ -39,6 +40,7 @@ class ZooCLI(LightningCLI):
     checkpoint: Path | None
     first_step = 0  # of the checkpoint that fit goes on from
     is_new_run = False
+    argv: Sequence[str]
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Add the run's name, its loggers, and the callbacks that every run has."""
@@ -60,7 +62,7 @@ class ZooCLI(LightningCLI):
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         """Parse as LightningCLI does, less its warning about arguments that come from Python."""
-        self.config = parser.parse_args(args)
+        self.config, self.argv = parser.parse_args(args), args
         seed = self.config[self.config.subcommand].seed_everything
         if not isinstance(seed, bool) and not 0 <= seed < 2**32:
             parser.error(f"seed_everything must be in [0, 2**32), got {seed}")
@@ -80,8 +82,6 @@ class ZooCLI(LightningCLI):
         config.weights_only = True  # nothing of ours needs pickle
         if self.subcommand == "test":
             config.verbose = False  # Scores prints its own table, with the real data's scores
-        if config.trainer.val_check_interval == 0:
-            self.parser.error("trainer.val_check_interval must be above 0")
         root = Path(config.trainer.default_root_dir or ".")
         self.runs = root / "runs" / config.name
         try:
@@ -92,6 +92,8 @@ class ZooCLI(LightningCLI):
     def instantiate_classes(self) -> None:
         """Build data, model and trainer; a value that one of them refuses is an error of the command line."""
         try:
+            if self.subcommand == "fit":
+                validation_plan.settle(self.config["fit"], self.argv)
             super().instantiate_classes()
         except (ValueError, MisconfigurationException, OSError) as error:
             self.forget_run()
@@ -176,9 +178,7 @@ class ZooCLI(LightningCLI):
     def after_fit(self) -> None:
         """Say where everything is."""
         if self.trainer.is_global_zero and not self.trainer.fast_dev_run:  # type: ignore[attr-defined]
-            print(f"\nrun folder:  {self.run_dir}\nsamples:     {self.run_dir / 'samples'}")
-            bundles.leave(self.model, self.trainer, self.run_dir)
-            reports.leave(self.run_dir)
+            finish(self.model, self.trainer, self.run_dir)
 
     def before_validate(self) -> None:
         """Say whether the scores mean anything."""

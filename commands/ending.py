@@ -1,14 +1,16 @@
-"""Why a run ended, and at which step."""
+"""The end of a run: why and at which step, and where everything is."""
 
 import logging
 import signal
+from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, Timer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from callbacks.callbacks_of_type import callbacks_of_type
-from commands import interrupts
+from commands import bundles, interrupts, reports
+from zoo import GAN
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
 
@@ -30,6 +32,13 @@ class Ending(Callback):
             asked = interrupts.current.received
             cause = signal.Signals(asked[0]).name if asked else "another process was asked to stop"
         log.info("ended at step %d: %s", trainer.global_step, cause)
+
+
+def finish(model: GAN, trainer: Trainer, folder: Path) -> None:
+    """Leave the model's bundle and the report in the run's folder, and say where everything is."""
+    print(f"\nrun folder:  {folder}\nsamples:     {folder / 'samples'}")
+    bundles.leave(model, trainer, folder)
+    reports.leave(folder)
 
 
 def reason(trainer: Trainer) -> str:

@@ -103,7 +103,7 @@ def screen(command: str) -> str:
         ("--data.init_args.data_dir DIR", "where data sets lie; $GANZOO_DATA, or data/"),
         ("--trainer.max_steps N", "generator updates"),
         ("--trainer.devices N", "processes or accelerators; --trainer.accelerator cpu or gpu"),
-        ("--trainer.val_check_interval N", "steps between validations"),
+        ("--trainer.val_check_interval N", "steps between validations, a share of the run by default"),
         ("--model.init_args.average DICT", "'{name: steps, decay: 0.999}' averages the generator"),
         ("--scores.scorer NAME", f"{', '.join(known['scorers'])}, or a file of ganzoo scorer"),
         ("--image_grid.every_n_steps N", "steps between pictures"),

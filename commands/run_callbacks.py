@@ -10,8 +10,8 @@ import callbacks
 
 # Every run has them but those that say it needs them not.
 CALLBACKS = (
-    "Compile", "ImageGrid", "LabelGrid", "Scatter", "Scores", "Guard", "Speed", "StepBar",
-    "SampleWriter", "BestCheckpoint", "LastCheckpoint",
+    "Compile", "ImageGrid", "LabelGrid", "Scatter", "Scores", "Guard", "Speed", "StepBar", "SampleWriter",
+    "Validations", "BestCheckpoint", "LastCheckpoint",
 )  # fmt: skip
 
 EVERY_UPDATE = (

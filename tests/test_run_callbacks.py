@@ -15,9 +15,9 @@ POINTS = {"image_shape": (2, 1, 1), "network": "toy"}
 @pytest.mark.parametrize(
     ("options", "command", "also"),
     [
-        ({}, "fit", {"ImageGrid"}),
+        ({}, "fit", {"ImageGrid", "Validations"}),
         ({}, "predict", {"ImageGrid", "SampleWriter"}),
-        (POINTS, "fit", {"Scatter"}),
+        (POINTS, "fit", {"Scatter", "Validations"}),
         ({"prior": "gaussian_mixture", "prior_options": {"components": 2}}, "test", {"ImageGrid", "LabelGrid"}),
     ],
 )
