@@ -19,6 +19,7 @@ COMMANDS = {
     "pretrained": "the models that ship with the zoo",
     "bundle": "a checkpoint as a folder of plain files, to keep or to send",
     "interpolate": "the way from one seed or label to the next, as a GIF: ganzoo interpolate acgan_mnist --out way.gif",
+    "explore": "planes of images as one page, to be dragged through: ganzoo explore acgan_mnist --out explore.html",
     "project": "the latent of a picture: ganzoo project acgan_mnist seven.png --out seven",
     "neighbours": "samples beside their nearest training images: what is learnt by heart is seen",
     "export": "a generator as ONNX, pt2 or safetensors, to run without ganzoo",

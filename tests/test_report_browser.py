@@ -5,7 +5,7 @@ import pytest
 import cli
 from commands.report.charts import WIDTH
 from helpers.browser import PROGRAM, browser
-from helpers.pages import write_run
+from helpers.pages import contrast, write_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="no chromium is installed")]
 
@@ -45,16 +45,6 @@ def test_the_page_fits_and_has_the_system_s_colours(page, seen, width, dark):
     assert narrowest >= min(340, width - 60)
     size = seen.value("parseFloat(getComputedStyle(document.querySelector('svg text')).fontSize)")
     assert size * narrowest / WIDTH >= 9  # pixels, as the drawing is scaled
-
-
-def contrast(one, other):
-    """Return the ratio of two colours' luminances, as WCAG has it; both as `rgb(r, g, b)`."""
-    light = []
-    for colour in (one, other):
-        parts = [int(each) / 255 for each in colour[4:-1].split(",")[:3]]
-        linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts]
-        light.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
-    return (max(light) + 0.05) / (min(light) + 0.05)
 
 
 def test_nothing_is_loaded_and_nothing_runs(page, seen):

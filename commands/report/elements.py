@@ -7,7 +7,7 @@ from typing import Any
 #: Characters of a text at most; runs are data that somebody may have sent.
 MAX_LENGTH = 5000
 #: Elements without content.
-VOID = "meta", "img"
+VOID = "meta", "img", "input"
 
 
 class Markup(str):

@@ -7,7 +7,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
-VOID = {"meta", "img"}
+VOID = {"meta", "img", "input"}
 
 
 class Page(HTMLParser):
@@ -77,3 +77,13 @@ def write_run(folder, settings=None, **files):
         pixels = np.random.default_rng(number).integers(0, 256, (24, 32, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / "samples" / f"{name}.png")
     return folder
+
+
+def contrast(one, other):
+    """Return the ratio of two colours' luminances, as WCAG has it; both as `rgb(r, g, b)`."""
+    light = []
+    for colour in (one, other):
+        parts = [int(each) / 255 for each in colour[4:-1].split(",")[:3]]
+        linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in parts]
+        light.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(light) + 0.05) / (min(light) + 0.05)

@@ -11,7 +11,7 @@ class Between(Tensor):
     """Labels, int64 [N], on the way from `first` to `second`.
 
     Embeddings, one-hot codes and weights that are indexed come out as first + share * (second - first), whatever the
-    network; what is still a label stays between the two.
+    network; what is still a label stays between the two. Ends may be labels between two others themselves.
     """
 
     ends: tuple[Tensor, Tensor]
@@ -20,9 +20,13 @@ class Between(Tensor):
     @staticmethod
     def of(first: Tensor, second: Tensor, share: float) -> Tensor:
         """Return labels between two, `share` of the way in [0, 1]; the ends themselves are plain tensors."""
-        if share in (0, 1) or torch.equal(first, second):
+        if share in (0, 1):
             return second if share == 1 else first
-        made = first.as_subclass(Between)
+        are_plain = not isinstance(first, Between) and not isinstance(second, Between)
+        with torch._C.DisableTorchFunctionSubclass():
+            if are_plain and torch.equal(first, second):
+                return first
+            made = first.as_subclass(Between)
         made.ends, made.share = (first, second), share
         return made
 
@@ -32,18 +36,16 @@ class Between(Tensor):
     ) -> Any:
         """Compute with both labels, and blend what is found."""
         label = next(each for each in flat([*args, *(kwargs or {}).values()]) if isinstance(each, Between))
-        with torch._C.DisableTorchFunctionSubclass():
-            first, second = (
-                func(*at(args, end), **{name: at(value, end) for name, value in (kwargs or {}).items()})
-                for end in (0, 1)
-            )
-            if not isinstance(first, Tensor):
-                return first
-            if first.is_floating_point():
-                return torch.lerp(first, second, label.share)
-            if first.shape == label.ends[0].shape:
-                return Between.of(first, second, label.share)
-            return torch.lerp(first.float(), second.float(), label.share)
+        first, second = (
+            func(*at(args, end), **{name: at(value, end) for name, value in (kwargs or {}).items()}) for end in (0, 1)
+        )
+        if not isinstance(first, Tensor):
+            return first
+        if first.is_floating_point():
+            return torch.lerp(first, second, label.share)
+        if first.shape == label.ends[0].shape:
+            return Between.of(first, second, label.share)
+        return torch.lerp(first.float(), second.float(), label.share)
 
 
 def flat(values: Any) -> list[Any]:
