@@ -26,7 +26,7 @@ def parser() -> PlainParser:
     made.add_argument("--data", required=True, help="cifar10, digits, flowers, mnist, or a folder of images")
     made.add_argument("--data_dir", metavar="DIR", help="where data sets lie; $GANZOO_DATA, or data/")
     made.add_argument("--download", nargs="?", const="true", choices=("true",), help="fetch a data set that is missing")
-    made.add_argument("--resize", choices=("stretch", "crop"), help="of a folder's images, as in training")
+    made.add_argument("--resize", choices=("stretch", "crop", "pad"), help="of images, as in training")
     made.add_argument("--flip", action="store_true", help="compare mirrored images too, as flowers always are")
     made.add_argument("--seeds", default="0-9", metavar="LIST", help="of the samples (default: 0-9)")
     made.add_argument("--labels", metavar="LIST", help="each seed with each of these; drawn by the seed without them")
@@ -86,8 +86,8 @@ def training_images(given: Any, image_shape: Sequence[int]) -> tuple["Images", b
         options |= {"image_size": [height, width], "channels": channels}
     elif given.data != "cifar10":
         options["image_size"] = height
-    if given.resize and given.data in ("cifar10", "digits", "mnist"):
-        raise ValueError(f"--resize is for flowers and folders, not for {given.data}")
+    if given.resize and given.data in ("cifar10", "digits"):
+        raise ValueError(f"--resize is for flowers, folders and mnist, not for {given.data}")
     if given.download and given.data not in FETCHED:
         raise ValueError(f"--download is for {', '.join(FETCHED)}: {given.data} is on this machine or nowhere")
     options |= {name: value for name, value in (("resize", given.resize), ("download", bool(given.download))) if value}
