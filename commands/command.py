@@ -14,17 +14,18 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities import rank_zero_info
 
 import callbacks
-from commands import reports, validation_plan
+from commands import beginning, reports, validation_plan
 from commands.checkpoint_io import AtomicCheckpointIO
 from commands.ending import Ending, finish
 from commands.loggers import build_loggers
 from commands.parser import classes_of
-from commands.resuming import checked_steps, checkpoint_meant
+from commands.resuming import checkpoint_meant
 from commands.run_callbacks import CALLBACKS, is_needed, left_out, silence, snake_case
 from commands.run_folder import forget_if_empty, log_file, new_run_folder, run_name
 from commands.stop_together import stop_together
 from zoo.engine import precision
 from zoo.engine.compatible import check_options
+from zoo.hub.fine_tuning import Taken
 from zoo.networks import count_parameters
 
 log = logging.getLogger("lightning.pytorch.ganzoo")
@@ -39,6 +40,7 @@ class ZooCLI(LightningCLI):
     run_dir: Path
     checkpoint: Path | None
     first_step = 0  # of the checkpoint that fit goes on from
+    taken: Taken | None = None  # from the weights that fit begins with
     is_new_run = False
     argv: Sequence[str]
 
@@ -47,6 +49,7 @@ class ZooCLI(LightningCLI):
         parser.add_argument("--name", type=str | None, default=None, help="folder of the run under runs/: the recipe's")
         kinds = list[Literal["wandb", "csv", "tensorboard"]]
         parser.add_argument("--loggers", type=kinds, default=["wandb", "csv"], help="unless --trainer.logger is given")
+        parser.add_argument("--init_from", type=str | None, default=None, help="weights that fit begins with")
         for name in CALLBACKS:
             parser.add_lightning_class_args(getattr(callbacks, name), snake_case(name))
         parser.link_arguments("data.image_shape", "model.init_args.image_shape", apply_on="instantiate")
@@ -101,11 +104,13 @@ class ZooCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Build Lightning's Trainer, at home in the run's folder, which is made once the model is known to be right."""
-        self.check_checkpoint()
+        beginning.settle(self)
         if self.subcommand == "fit":
             check_options(dict(self._get(self.config, "trainer")))
         self.settle_run_dir()
         log_file(self.run_dir / "log.txt")
+        if self.taken:
+            rank_zero_info(self.taken)
         config, ours = self._get(self.config_init, "trainer"), self._parser(self.subcommand).callback_keys
         ours[:] = [key for key in ours if key not in left_out(config)]
         if config.get("logger") is None:
@@ -129,20 +134,6 @@ class ZooCLI(LightningCLI):
             if precision.is_imitated(str(trainer.precision)):
                 log.warning("precision %s: this CPU only imitates bfloat16, slower than float32", trainer.precision)
         return trainer
-
-    def check_checkpoint(self) -> None:
-        """Raise ValueError for a checkpoint of another model, or one that leaves nothing to train."""
-        if not self.checkpoint:
-            self.config_init[self.subcommand]["ckpt_path"] = None
-            return
-        self.first_step = steps = checked_steps(self.checkpoint, self.model, to_train=self.subcommand == "fit")
-        last = self._get(self.config_init, "trainer").get("max_steps")
-        if self.subcommand == "fit" and 0 <= last <= steps:
-            if self._get(self.config, "ckpt_path") == "auto":
-                print(f"{self.checkpoint} has {steps} steps already: nothing is left to train")
-                raise SystemExit(0)
-            raise ValueError(f"--ckpt_path: {self.checkpoint} has {steps} steps: --trainer.max_steps must be more")
-        self.config_init[self.subcommand]["ckpt_path"] = str(self.checkpoint)
 
     def settle_run_dir(self) -> None:
         """Find the data, then make the run's folder. Raise DataError."""

@@ -24,6 +24,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from commands.environment import environment, tell_loggers
 from commands.run_order import number
+from zoo.hub.fine_tuning import Taken
 
 LOGGERS = "lightning", "lightning.pytorch", "lightning.fabric"
 
@@ -59,11 +60,12 @@ class RunConfig(SaveConfigCallback):
     Args:
         *args, **kwargs: SaveConfigCallback's.
         argv: the command's arguments, after `ganzoo`.
+        taken: from the weights that the run begins with.
     """
 
-    def __init__(self, *args: Any, argv: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, argv: Sequence[str] = (), taken: Taken | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.argv = argv
+        self.argv, self.taken = argv, taken
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the files on rank 0, before anything else runs."""
@@ -73,7 +75,7 @@ class RunConfig(SaveConfigCallback):
         # what was parsed is valid; Lightning's Timer would not be, once more
         self.parser.save(self.config, path, skip_unset=False, skip_validation=True, overwrite=True, multifile=False)
         if name == "fit":
-            made_with = environment(self.argv)
+            made_with = environment(self.argv) | ({"init_from": self.taken.record()} if self.taken else {})
             (path.parent / "environment.yaml").write_text(yaml.safe_dump(made_with, sort_keys=False))
             text = path.read_text()
             tell_loggers(trainer, {"configuration": yaml.safe_load(text), "environment": made_with}, text)

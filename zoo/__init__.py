@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zoo.ebgan import EBGAN
     from zoo.gan import GAN
     from zoo.hinge_gan import HingeGAN
+    from zoo.hub.fine_tuning import init_from
     from zoo.hub.loading import from_pretrained, load
     from zoo.infogan import InfoGAN
     from zoo.lsgan import LSGAN
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACGAN", "BEGAN", "CGAN", "DRAGAN", "EBGAN", "GAN", "LSGAN", "R3GAN", "RSGAN", "SAGAN", "SNGAN", "WGAN", "WGANGP",
     "BigGAN", "ConditionalR3GAN", "ConditionalStyleGAN2", "DeLiGAN", "HingeGAN", "InfoGAN", "ProjectionGAN", "RaGAN",
-    "StyleGAN2", "from_pretrained", "load",
+    "StyleGAN2", "from_pretrained", "init_from", "load",
 ]  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     files = [each.name for each in iter_modules(__path__, "zoo.") if not each.ispkg]
-    for module in map(import_module, [*files, "zoo.hub.loading"]):
+    for module in map(import_module, [*files, "zoo.hub.loading", "zoo.hub.fine_tuning"]):
         globals().update({key: value for key, value in vars(module).items() if key in __all__})
     return globals()[name]
 
