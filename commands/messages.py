@@ -24,6 +24,7 @@ COMMANDS = {
     "neighbours": "samples beside their nearest training images: what is learnt by heart is seen",
     "export": "a generator as ONNX, pt2 or safetensors, to run without ganzoo",
     "report": "runs as one page, to read and to compare: ganzoo report RUN... --out report.html",
+    "sweep": "a run for each seed and value, for W&B or a shell: ganzoo sweep --config quickstart --out sweep.yaml",
     "list": "the recipes, with their models, papers and parameter counts",
     "scorer": "train a classifier of your own to score with",
 }

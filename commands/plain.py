@@ -13,7 +13,7 @@ from datamodules.errors import DataError
 #: In which file of this folder each command is, under its own name.
 FILES = {"sample": "sampling", "bundle": "bundles", "pretrained": "pretrained", "export": "exporting"}
 FILES |= {"interpolate": "interpolating", "project": "projecting", "neighbours": "neighbours", "report": "reports"}
-FILES |= {"explore": "exploring"}
+FILES |= {"explore": "exploring", "sweep": "sweeping"}
 SOURCE = "a shipped name (ganzoo pretrained), a bundle, a checkpoint or a run's folder"
 
 
