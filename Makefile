@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: catalogue help demo quick test test-all test-portable mutants lint types format clean
+.PHONY: catalogue docs help demo quick test test-all test-portable mutants lint types format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,10 @@ lint: .venv/installed-dev ## ruff
 types: .venv/installed-dev ## mypy
 	$(BIN)/mypy
 
+docs: .venv/installed-dev ## the pages of docs/, the models and the docstrings as a site in docs/_build/html (a minute)
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 catalogue: .venv/installed-dev ## compute what `ganzoo list` and the help show from the models
 	$(BIN)/python -c 'from commands import catalogue; catalogue.write()'
 
@@ -53,7 +57,7 @@ format: .venv/installed-dev ## let ruff rewrite
 	$(BIN)/ruff format .
 
 clean: ## remove the virtual environment and what tools left behind (runs/ and data/ stay)
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build docs/_build docs/models
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

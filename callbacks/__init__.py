@@ -10,6 +10,7 @@ from callbacks.scoring.guard import Guard
 from callbacks.scoring.scores import Scores
 from callbacks.speed import Speed
 from callbacks.step_bar import StepBar
+from callbacks.step_trainer import step_trainer
 from callbacks.validations import Validations
 from callbacks.weights_and_biases import WeightsAndBiases
 
@@ -27,4 +28,5 @@ __all__ = [
     "StepBar",
     "Validations",
     "WeightsAndBiases",
+    "step_trainer",
 ]

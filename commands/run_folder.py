@@ -22,6 +22,7 @@ from lightning.pytorch.cli import SaveConfigCallback
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_only
 
+from callbacks.step_trainer import ADVISER, is_not_an_advert
 from commands.environment import environment, tell_loggers
 from commands.run_order import number
 from zoo.hub.fine_tuning import Taken
@@ -169,8 +170,8 @@ def log_file(path: Path) -> None:
 def quiet_logs() -> Iterator[None]:
     """Ignore NOISE, and take back what a run changes in this process: log files, W&B's run, its folder's name."""
     handlers = {name: list(logging.getLogger(name).handlers) for name in LOGGERS}
-    adverts = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    adverts.addFilter(is_not_an_advert)
+    was_quiet = is_not_an_advert in ADVISER.filters
+    ADVISER.addFilter(is_not_an_advert)
     status = 1
     try:
         with warnings.catch_warnings():
@@ -181,14 +182,10 @@ def quiet_logs() -> Iterator[None]:
     finally:
         if wandb := sys.modules.get("wandb"):
             wandb.finish(status)
-        adverts.removeFilter(is_not_an_advert)
+        if not was_quiet:
+            ADVISER.removeFilter(is_not_an_advert)
         os.environ.pop("GANZOO_RUN_DIR", None)
         for name in LOGGERS:
             for handler in set(logging.getLogger(name).handlers) - set(handlers[name]):
                 logging.getLogger(name).removeHandler(handler)
                 handler.close()
-
-
-def is_not_an_advert(record: logging.LogRecord) -> bool:
-    """Return False for Lightning's tips to install its other products."""
-    return "litlogger" not in record.getMessage() and "litmodels" not in record.getMessage()

@@ -47,12 +47,12 @@ def test_make_targets_exist():
 
 
 def test_python_runs(tmp_path, monkeypatch):
-    (code,) = [block for language, block in BLOCKS if language == "python" and "Trainer(" in block]
+    (code,) = [block for language, block in BLOCKS if language == "python" and "step_trainer(" in block]
     assert len([line for line in code.splitlines() if line]) == 9
     monkeypatch.chdir(tmp_path)
     shown = {}
-    few = "max_steps=2, accelerator='cpu', devices=1, log_every_n_steps=1, enable_progress_bar=False"
-    exec(code.replace("max_steps=1000", few).replace("interval=1000", "interval=2"), shown)
+    few = "step_trainer(2, accelerator='cpu', log_every_n_steps=1, enable_progress_bar=False)"
+    exec(code.replace("step_trainer(1000)", few), shown)
     line = "images = model.sample(64)  # [{}, {}, {}, {}] in [-1, 1]".format(*shown["images"].shape)
     assert line in code
     model = shown["WGANGP"].load_from_checkpoint(tmp_path / "digits.ckpt")
