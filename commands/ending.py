@@ -8,6 +8,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, Timer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from callbacks import ScoreLines
 from callbacks.callbacks_of_type import callbacks_of_type
 from commands import bundles, interrupts, reports
 from zoo import GAN
@@ -36,9 +37,22 @@ class Ending(Callback):
 
 def finish(model: GAN, trainer: Trainer, folder: Path) -> None:
     """Leave the model's bundle and the report in the run's folder, and say where everything is."""
-    print(f"\nrun folder:  {folder}\nsamples:     {folder / 'samples'}")
+    for lines in callbacks_of_type(trainer, ScoreLines)[:1]:
+        say_scores(lines, folder / "checkpoints" / "best.ckpt")
+    print(f"run folder:  {folder}\nsamples:     {folder / 'samples'}")
     bundles.leave(model, trainer, folder)
     reports.leave(folder)
+
+
+def say_scores(lines: ScoreLines, checkpoint: Path) -> None:
+    """Say which scores the last validation gave, and which validation of the run gave the best."""
+    print()
+    if lines.last:
+        print(f"scores:      {lines.last.text()} (step {lines.last.step})")
+    if lines.best:
+        where = f": {checkpoint}" if checkpoint.is_file() else ""
+        name, value = next(iter(lines.best.scores.items()))
+        print(f"best:        {name} {value:.4g} at step {lines.best.step}{where}")
 
 
 def reason(trainer: Trainer) -> str:

@@ -11,7 +11,7 @@ import callbacks
 # Every run has them but those that say it needs them not.
 CALLBACKS = (
     "Compile", "ImageGrid", "LabelGrid", "Scatter", "Scores", "Guard", "Speed", "StepBar", "SampleWriter",
-    "Validations", "BestCheckpoint", "LastCheckpoint",
+    "Floors", "ScoreLines", "Validations", "BestCheckpoint", "LastCheckpoint",
 )  # fmt: skip
 
 EVERY_UPDATE = (

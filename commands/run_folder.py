@@ -40,6 +40,7 @@ NOISE = (
     r"Checkpoint directory .* exists and is not empty",
     r"(?s).*(Jsonargparse|was deprecated in v4\.)",  # of jsonargparse, called by LightningCLI
     r"The dirpath has changed from",  # a resumed run has a folder, and a best score, of its own
+    r"Be aware that when using `ckpt_path`.*\[\"BestCheckpoint[^]]*\]\.?$",  # named by its score in earlier versions
 )
 
 # What a run folder holds before the first step: what the run was asked to do, and what was said.

@@ -9,15 +9,16 @@ from commands.run_callbacks import CALLBACKS, is_needed, left_out
 from helpers.models import build
 
 ALWAYS = {"Scores", "Guard", "Speed", "StepBar", "BestCheckpoint", "LastCheckpoint"}
+FIT = {"Floors", "ScoreLines", "Validations"}
 POINTS = {"image_shape": (2, 1, 1), "network": "toy"}
 
 
 @pytest.mark.parametrize(
     ("options", "command", "also"),
     [
-        ({}, "fit", {"ImageGrid", "Validations"}),
+        ({}, "fit", {"ImageGrid"} | FIT),
         ({}, "predict", {"ImageGrid", "SampleWriter"}),
-        (POINTS, "fit", {"Scatter", "Validations"}),
+        (POINTS, "fit", {"Scatter"} | FIT),
         ({"prior": "gaussian_mixture", "prior_options": {"components": 2}}, "test", {"ImageGrid", "LabelGrid"}),
     ],
 )

@@ -35,7 +35,7 @@ def test_a_run_holds_losses_scores_and_pictures_at_their_steps(run):
 
 
 def test_the_summary_has_the_best_value_of_each_score_beside_its_last(run):
-    log = log_of(run("fit", "--loggers=[wandb]", "--trainer.max_steps=6"))
+    log = log_of(run("fit", "--loggers=[wandb]", "--trainer.max_steps=6", "--trainer.val_check_interval=2"))
     rows, summary = history(log), {}
     for record in records(log):
         if record.WhichOneof("record_type") == "summary":

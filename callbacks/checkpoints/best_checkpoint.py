@@ -15,6 +15,8 @@ from callbacks.checkpoints.last_checkpoint import are_finite
 from callbacks.scoring.scores import Scores
 from zoo.scores.table import KEYS, METRICS
 
+PIXELS = "sliced_wasserstein"
+
 
 class BestCheckpoint(ModelCheckpoint):
     """Keep `checkpoints/best.ckpt` under the trainer's default_root_dir.
@@ -23,11 +25,12 @@ class BestCheckpoint(ModelCheckpoint):
     is nan or was not computed, or whose weights are not finite.
 
     Args:
-        monitor: a score that validation logs.
+        monitor: a score that validation logs; by default FID where there is a scorer, else the sliced Wasserstein
+            distance.
         mode: whether the best score is the least (`min`) or the greatest (`max`).
     """
 
-    def __init__(self, monitor: str = "val/sliced_wasserstein", mode: Literal["min", "max"] = "min") -> None:
+    def __init__(self, monitor: str | None = None, mode: Literal["min", "max"] = "min") -> None:
         super().__init__(
             monitor=monitor,
             mode=mode,
@@ -36,6 +39,11 @@ class BestCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
             save_on_train_epoch_end=False,
         )
+
+    @property
+    def state_key(self) -> str:
+        """Return what its state is called in a checkpoint: the same whatever chooses, which is settled in `setup`."""
+        return type(self).__qualname__
 
     @classmethod
     def left_out_by(cls, trainer_options: Mapping[str, Any]) -> bool:
@@ -47,7 +55,9 @@ class BestCheckpoint(ModelCheckpoint):
         if self.dirpath is None:
             self.dirpath = str(Path(trainer.default_root_dir) / "checkpoints")
         if stage == "fit":
-            for scores in callbacks_of_type(trainer, Scores):
+            every = callbacks_of_type(trainer, Scores)
+            self.monitor = self.monitor or f"val/{score_that_chooses(every[0]) if every else PIXELS}"
+            for scores in every:
                 self.check(scores)
         super().setup(trainer, pl_module, stage)
 
@@ -82,3 +92,8 @@ class BestCheckpoint(ModelCheckpoint):
         if score not in scores.generated.keys:
             reason = "the scorer's classes are not the data's" if scores.num_labels else "the model is not conditional"
             raise MisconfigurationException(f"best_checkpoint.monitor {monitor} is not computed: {reason}")
+
+
+def score_that_chooses(scores: Scores) -> str:
+    """Return the score by which states are compared unless another is named: the first that is computed of three."""
+    return next((name for name in ("fid", PIXELS, "kid") if name in scores.generated.keys), PIXELS)

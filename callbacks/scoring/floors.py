@@ -1,0 +1,121 @@
+"""What the score that chooses checkpoints is worth: real images beside blurred ones and noise, before training."""
+
+import logging
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+
+from callbacks.callbacks_of_type import callbacks_of_type
+from callbacks.checkpoints.best_checkpoint import PIXELS, BestCheckpoint, score_that_chooses
+from callbacks.pictures.image_grid import from_bytes
+from callbacks.scoring.feature_cache import REFERENCE, split_of
+from callbacks.scoring.scores import Scores
+from zoo.scores.evaluation import Evaluation
+from zoo.scores.scorer import Scorer
+from zoo.scores.scorers import INDEX
+from zoo.scores.table import METRICS
+
+log = logging.getLogger("lightning.pytorch.ganzoo")
+
+#: Images of each kind that are looked at, at most: a second of one core with a shipped scorer.
+MOST = 1000
+#: Real images must get less than this share of what blurred ones and noise get.
+CLEAR = 0.5
+#: A scorer this near to chance tells nothing: 0 is chance, 1 is always right.
+NEAR_CHANCE = 0.15
+#: Scores whose best value is the least, as distances are.
+DISTANCES = "fid", "kid", PIXELS
+
+
+class Floors(Callback):
+    """Say before training what real training images, blurred ones and noise get, where a score is to choose the best.
+
+    As many of each as there are held-out images, which they are compared with. A warning says so where real images do
+    not stand out: too few are held out, or the score sees nothing. Another where a scorer of one's own, asked about
+    the data's own classes, is right hardly more often than chance. Nothing where images are no pictures, where no
+    distance chooses, and with Inception on a CPU, which would take minutes.
+    """
+
+    def is_needed(self, model: LightningModule, command: str) -> bool:
+        """Return whether the command trains."""
+        return command == "fit"
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Score the three kinds."""
+        for scores in callbacks_of_type(trainer, Scores)[:1]:
+            held_out, train = split_of(trainer, "val"), split_of(trainer, REFERENCE)
+            count = 0 if held_out is None else min(len(held_out.images), len(train.images), scores.num_samples, MOST)
+            name = score_of(trainer, scores)
+            is_slow = scores.scorer is not None and scores.scorer.name == "inception" and pl_module.device.type == "cpu"
+            are_few = count < max(2, trainer.world_size)
+            if are_few or not trainer.enable_validation or min(held_out.images.shape[2:]) < 4 or not name or is_slow:
+                continue
+            share = slice(trainer.global_rank, count, trainer.world_size)
+            places, others = (drawn(len(split.images), count)[share] for split in (held_out, train))
+            real = from_bytes(held_out.images[places]).to(pl_module.device)
+            kinds = kinds_of(from_bytes(train.images[others]).to(pl_module.device))
+            found = {kind: distance(name, scores.scorer, real, images) for kind, images in kinds.items()}
+            if trainer.is_global_zero:
+                say(name, found, count)
+                if scores.scorer is not None and scores.scorer.name not in INDEX:
+                    say_if_by_chance(scores.scorer, real, held_out.labels[places], getattr(trainer, "datamodule", None))
+
+
+def score_of(trainer: Trainer, scores: Scores) -> str | None:
+    """Return the distance that chooses the best checkpoint; None where something else does."""
+    chosen = [str(each.monitor).removeprefix("val/") for each in callbacks_of_type(trainer, BestCheckpoint)]
+    name = chosen[0] if chosen else score_that_chooses(scores)
+    return name if name in DISTANCES and name in scores.generated.keys else None
+
+
+def drawn(size: int, count: int) -> Tensor:
+    """Return `count` of the numbers below `size`, always the same ones, int64 [count]."""
+    return torch.randperm(size, generator=torch.Generator().manual_seed(0))[:count]
+
+
+def kinds_of(real: Tensor) -> dict[str, Tensor]:
+    """Return real images [N, C, H, W] in [-1, 1], the same blurred to an eighth of their sides, and as much noise."""
+    sides = [max(1, side // 8) for side in real.shape[2:]]
+    blurred = F.interpolate(F.interpolate(real, sides, mode="area"), real.shape[2:], mode="bilinear")
+    noise = torch.rand(real.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    return {"real": real, "blurred": blurred, "noise": noise.to(real.device)}
+
+
+def distance(name: str, scorer: Scorer | None, real: Tensor, images: Tensor) -> float:
+    """Return a score of images against real ones; on every process, each with its share."""
+    metric = next(metric for metric, keys in METRICS.items() if name in keys)
+    evaluation = Evaluation(scorer, [metric]).to(real.device)
+    evaluation.update_real(real)
+    evaluation.update_fake(images)
+    return evaluation.compute()[name]
+
+
+def say(name: str, found: dict[str, float], count: int) -> None:
+    """Print the three, as a warning where real images do not stand out."""
+    row = f"real training images {found['real']:.4g}, blurred ones {found['blurred']:.4g}, noise {found['noise']:.4g}"
+    if found["real"] < CLEAR * min(found["blurred"], found["noise"]):
+        log.info("val/%s of %d images: %s", name, count, row)
+    else:
+        other = "give a --scores.scorer" if name == PIXELS else "take another --scores.scorer"
+        log.warning(
+            "val/%s cannot tell good samples from bad ones here: %s, against %d held-out images; hold out more "
+            "(--data.init_args.val_share), or %s: %s",
+            name, row, count, other, ", ".join(INDEX),
+        )  # fmt: skip
+
+
+def say_if_by_chance(scorer: Scorer, images: Tensor, labels: Tensor, data: Any) -> None:
+    """Warn of a scorer that is hardly ever right about the held-out images, where their classes are as many as its."""
+    classes = scorer.num_classes
+    if classes < 2 or getattr(data, "num_classes", None) != classes:
+        return
+    right = float((scorer(images).logits.argmax(dim=1).cpu() == labels.cpu()).float().mean())
+    if (right - 1 / classes) / (1 - 1 / classes) < NEAR_CHANCE:
+        log.warning(
+            "the scorer %s is right about %.0f %% of the held-out images, by chance it would be about %.0f %%: its "
+            "scores mean little, however good they look; train it longer (ganzoo scorer --epochs)",
+            scorer.name, 100 * right, 100 / classes,
+        )  # fmt: skip

@@ -1,0 +1,81 @@
+"""The scores of each validation as a line on the terminal and in the log."""
+
+import logging
+import math
+from typing import NamedTuple
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from callbacks.callbacks_of_type import callbacks_of_type
+from callbacks.checkpoints.best_checkpoint import BestCheckpoint
+from zoo.scores.directions import best
+
+log = logging.getLogger("lightning.pytorch.ganzoo")
+
+#: What a line shows, in this order, of what was computed; the score that chooses stands before them.
+SHOWN = (
+    "fid", "kid", "precision", "recall", "coverage", "class_accuracy", "modes_covered", "high_quality",
+    "sliced_wasserstein",
+)  # fmt: skip
+
+
+class Line(NamedTuple):
+    """The scores of one validation: its step, and each score by name, those that were computed."""
+
+    step: int
+    scores: dict[str, float]
+
+    def text(self, mark: str = "") -> str:
+        """Return the scores as text, with a mark behind the first: `fid 3.21 (best so far), precision 0.61`."""
+        first, *others = [f"{name} {value:.4g}" for name, value in self.scores.items()]
+        return ", ".join([first + mark, *others])
+
+
+class ScoreLines(Callback):
+    """Log the scores of each validation as one line, and mark the best so far.
+
+    The best is that of the score which chooses `checkpoints/best.ckpt`, in this run; without such a checkpoint that of
+    the first score which has a best value.
+    """
+
+    def __init__(self) -> None:
+        self.last: Line | None = None
+        self.best: Line | None = None
+
+    def is_needed(self, model: LightningModule, command: str) -> bool:
+        """Return whether the command trains."""
+        return command == "fit"
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget an earlier run."""
+        self.last = self.best = None
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the line; on the first process."""
+        if not trainer.is_global_zero or trainer.state.fn != "fit" or trainer.sanity_checking:
+            return
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        chosen = [next(iter(self.best.scores))] if self.best else []
+        chosen = [
+            str(each.monitor).removeprefix("val/") for each in callbacks_of_type(trainer, BestCheckpoint)
+        ] or chosen
+        names = [
+            name for name in dict.fromkeys([*chosen, *SHOWN]) if math.isfinite(values.get(f"val/{name}", math.nan))
+        ]
+        if not names:
+            return
+        self.last = Line(trainer.global_step, {name: values[f"val/{name}"] for name in names})
+        mark = ""
+        if (not chosen or names[0] == chosen[0]) and self.is_best(names[0], trainer):
+            self.best, mark = self.last, " (best so far)" if self.best else ""
+        log.info("step %d: %s", self.last.step, self.last.text(mark))
+
+    def is_best(self, name: str, trainer: Trainer) -> bool:
+        """Return whether the last line has the best value of a score so far."""
+        assert self.last is not None
+        modes = [each.mode for each in callbacks_of_type(trainer, BestCheckpoint)]
+        way = modes[0] if modes else best(name)
+        if way is None or self.best is None:
+            return way is not None
+        new, old = self.last.scores[name], self.best.scores.get(name, math.nan)
+        return new < old if way == "min" else new > old
