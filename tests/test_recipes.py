@@ -105,7 +105,7 @@ NARROW = {
 #: recipes whose two steps take more than a second or two
 SLOW = {
     *("sagan_cifar10", "biggan_cifar10", "biggan_128", "sngan_cifar10", "cgan_pd_cifar10", "wgan_gp_cifar10"),
-    *("r3gan_cifar10", "stylegan2_cifar10", "stylegan2_ada_cifar10", "stylegan2_ada_flowers"),
+    *("dcgan_flowers", "r3gan_cifar10", "stylegan2_cifar10", "stylegan2_ada_cifar10", "stylegan2_ada_flowers"),
 }
 STEPPED = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else []) for name in NAMES]
 
@@ -177,6 +177,7 @@ PAPER_ADAM = {"name": "adam", "lr": 1e-4, "betas": [0.0, 0.9], "eps": 1e-8}
 RMSPROP = {"name": "rmsprop", "lr": 5e-5}
 TOY_ADAM = {"name": "adam", "lr": 5e-4, "betas": [0.5, 0.999]}
 #: both players' optimizers, critic steps, images a batch, steps, and what else the source says of the model
+DCGAN_ADAM = {"name": "adam", "lr": 2e-4, "betas": [0.5, 0.999]}
 CONSTANTS = {
     "gan_mlp_mnist": (KERAS_ADAM, KERAS_ADAM, 1, 32, 30_000, {}),
     "wgan_mlp_mnist": (RMSPROP, RMSPROP, 5, 64, 30_000, {"clip": 0.01}),
@@ -188,6 +189,8 @@ CONSTANTS = {
         {"name": "adam", "lr": 1e-3, "betas": [0.0, 0.9]},
         *(5, 64, 10_000, {"gp_weight": 10.0, "latent_dim": 100}),
     ),
+    "dcgan_mnist": (DCGAN_ADAM, DCGAN_ADAM, 1, 64, 10_000, {"latent_dim": 100, "prior": "normal"}),
+    "dcgan_flowers": (DCGAN_ADAM, DCGAN_ADAM, 1, 64, 10_000, {"latent_dim": 100, "prior": "normal"}),
 }
 
 
@@ -196,7 +199,7 @@ CONSTANTS = {
 def test_a_recipe_has_its_source_s_constants(name):
     given = recipe(name)
     cls = getattr(zoo, given["model"]["class_path"].rsplit(".", 1)[1])
-    shape = (3, 64, 64) if name == "wgan_gp_flowers" else (1, 28, 28)
+    shape = (3, 64, 64) if name.endswith("flowers") else (1, 28, 28)
     model = cls(image_shape=shape, **given["model"]["init_args"])
     hparams = dict(model.hparams)
     found = [hparams[f"{player}_optimizer"] for player in ("critic", "generator")]
@@ -224,6 +227,8 @@ COUNTS = {
     "ensemble_gan_toy": (8_100, 0, 129),
     "nx_gan_toy": (8_002, 0, 129),
     "deligan_mnist": (65_569, 3_000, 52_865),
+    "dcgan_flowers": (3_576_704, 0, 2_765_568),
+    "cgan_mnist": (2_413_984, 0, 1_224_351),  # by hand, of the paper's widths
     "sagan_cifar10": (4_386_308, 0, 1_075_586),
     "biggan_cifar10": (4_304_387, 0, 4_207_361),
     "biggan_128": (70_433_988, 0, 87_982_370),
