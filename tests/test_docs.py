@@ -19,14 +19,15 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 #: What stands in a page for something of the reader's.
-READERS = {"RECIPE": "deligan_toy", "KIND": "bimodal", "RUN": "runs/a", "OWNER/NAME": "owner/name"}
+READERS = {"RECIPE": "deligan_toy", "KIND": "bimodal", "RUN": "runs/a", "OWNER/NAME": "a/b", "mine.yaml": "quickstart"}
 
 
 def commands(page):
     """Return the commands of a page's blocks without a language, as argument lists."""
     blocks = [block for language, block in FENCE.findall(page.read_text()) if language in ("", "bash", "sh")]
     lines = [line for block in blocks for line in block.replace("\\\n", "").splitlines()]
-    found = [shlex.split(line, comments=True) for line in lines if re.match(r"\s*ganzoo [a-z]", line)]
+    lines = [re.split(r" (?:&&|\|) ", line)[0] for line in lines if re.match(r"\s*ganzoo [a-z]", line)]
+    found = [shlex.split(line, comments=True) for line in lines]
     return [[READERS.get(word, word) for word in words if "=" not in words[0]] for words in found]
 
 
