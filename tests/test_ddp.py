@@ -1,5 +1,6 @@
 """Two processes over gloo: they stay one model, share data and latents, and equal one process with both's batches."""
 
+import math
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
+from torch import nn
 
 import zoo
 from callbacks import Guard, Scores
@@ -17,6 +19,9 @@ from datamodules import DigitsDataModule
 from datamodules.scaling import to_unit_range
 from helpers.scorer import KEYS
 from zoo import losses
+from zoo.networks import NETWORKS
+from zoo.networks.critic import SequentialCritic
+from zoo.networks.weight_norm import WeightNormLinear
 from zoo.scores.evaluation import Evaluation
 from zoo.scores.scorers import load_scorer
 
@@ -29,10 +34,25 @@ pytestmark = [
 ]
 
 STEPS, BATCH = 4, 6
+
+
+class Normalised(SequentialCritic):
+    """Two layers with weight norm."""
+
+    num_features = 8
+
+    def __init__(self, image_shape):
+        super().__init__()
+        layers = WeightNormLinear(math.prod(image_shape), 8), nn.LeakyReLU(0.2), WeightNormLinear(8, 1, train_g=True)
+        self.body = nn.Sequential(nn.Flatten(), *layers)
+
+
 MLP = {"generator_options": {"hidden": [8], "norm": "none"}, "critic_options": {"hidden": [8]}, "latent_dim": 3}
 FAST = {"name": "adam", "lr": 0.05, "betas": [0.5, 0.9]}
 THRESHOLD = MLP | {"critic_optimizer": FAST, "generator_optimizer": FAST}
 EXTRAS = [{"name": "r1", "every": 2}, {"name": "r2"}, {"name": "lecam", "start": 1}, {"name": "orthogonal"}]
+#: A critic whose first values follow from the first batch of both processes.
+NETWORKS["normalised"] = NETWORKS["mlp"]._replace(critic=Normalised)
 #: Models without batch statistics.
 EQUAL = {
     "GAN": (zoo.GAN, MLP),
@@ -44,8 +64,10 @@ EQUAL = {
     "regularised": (zoo.GAN, MLP | {"regularisers": EXTRAS}),
     "classes": (zoo.ACGAN, MLP | {"network": "mlp", "num_classes": 10}),
     "average by images": (zoo.GAN, MLP | {"average": {"name": "images", "half_life": 50}}),
+    "first batch": (zoo.DeLiGAN, MLP | {"network": "normalised", "critic_options": {}}),
     "toy threshold": (zoo.GAN, THRESHOLD | {"schedule": "deligan_toy"}),
     "MNIST threshold": (zoo.DeLiGAN, THRESHOLD | {"schedule": "deligan_mnist"}),
+    "sketches threshold": (zoo.DeLiGAN, THRESHOLD | {"schedule": "deligan_sketches"}),
 }
 #: As they come, with batch norm in the generator.
 AS_THEY_ARE = {"plain": (zoo.WGANGP, {"generator_options": {"hidden": [8]}, "latent_dim": 3, "critic_steps": 2})}

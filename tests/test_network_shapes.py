@@ -8,12 +8,15 @@ from torch import nn
 
 from helpers.networks import DIGIT, FLOWER, POINT, critic, generator
 from zoo.networks import NETWORKS, build, is_random, mixes_samples
+from zoo.networks.deligan_cifar import GaussianNoise
 from zoo.networks.minibatch import MinibatchDiscrimination
 from zoo.networks.mlp import MLPGenerator
 
 SHAPES = {
     "matlab_conv": [FLOWER, (1, 40, 48)],
     "deligan_conv": [DIGIT, (3, 32, 20)],
+    "deligan_cifar": [(3, 32, 32), (1, 16, 24)],
+    "deligan_sketches": [(1, 32, 32), (3, 24, 40)],
     "keras_conv": [DIGIT, (3, 32, 20)],
     "sngan_resnet": [DIGIT, (3, 8, 12)],
     "sagan": [DIGIT, (3, 16, 24)],
@@ -59,6 +62,8 @@ def test_tiny_pairs_are_made_in_milliseconds_and_fit_each_other():
     [
         ("keras_conv", (1, 30, 28), "multiples of 4, not 30x28"),
         ("deligan_conv", (1, 28, 30), "multiples of 4, not 28x30"),
+        ("deligan_cifar", (3, 32, 28), "multiples of 8, not 32x28"),
+        ("deligan_sketches", (1, 28, 32), "multiples of 8, not 28x32"),
         ("matlab_conv", (3, 32, 64), "sides 40, 48, 56, 64, ..., not 32x64"),
         ("matlab_conv", (3, 64, 60), "not 64x60"),
         ("sngan_resnet", (3, 31, 32), "sides are even and above 4, not 31x32"),
@@ -75,6 +80,18 @@ def test_impossible_shapes_are_refused_in_one_line(name, shape, message):
     with pytest.raises(ValueError, match=message) as error:
         generator(name, 10, shape)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "message"),
+    [
+        ("deligan_cifar", (3, 8, 16), "at least 9, not 8x16"),
+        ("deligan_sketches", (1, 24, 16), "at least 17, not 24x16"),
+    ],
+)
+def test_images_that_a_critic_s_convolutions_do_not_fit_into_are_refused(name, shape, message):
+    with pytest.raises(ValueError, match=message):
+        critic(name, shape)
 
 
 def test_unknown_options_name_the_known_ones():
@@ -111,7 +128,8 @@ def test_sigmoid_output_is_the_sigmoid_of_the_linear_one():
 
 # -- who sees whom --
 
-CRITICS = [(name, {}, name in ("deligan_conv", "dcgan", "infogan", "stylegan2")) for name in NETWORKS]
+MIXING = ("deligan_conv", "deligan_cifar", "deligan_sketches", "dcgan", "infogan", "stylegan2")
+CRITICS = [(name, {}, name in MIXING) for name in NETWORKS]
 CRITICS += [("keras_conv", {"norm": norm}, norm == "batch") for norm in ("layer", "instance", "batch", "none")]
 CRITICS += [("matlab_conv", {"norm": "none"}, False)]
 
@@ -120,6 +138,9 @@ CRITICS += [("matlab_conv", {"norm": "none"}, False)]
 def test_mixes_samples_says_whether_one_sample_changes_another_s_output(name, options, mixes):
     shape = SHAPES.get(name, [DIGIT])[0]
     network = critic(name, shape, **options)
+    for part in network.modules():
+        if is_random(part) and not list(part.children()):
+            part.eval()  # what noise changes is no sign of another's
     images = torch.randn(4, *shape)
     before = deepcopy(network)(images)  # spectral norm's state moves with each call
     images[1] = torch.randn(shape)
@@ -134,9 +155,11 @@ def test_minibatch_discrimination_alone_mixes_samples():
     assert not mixes_samples(nn.Sequential(nn.Linear(4, 4), nn.GroupNorm(1, 4), nn.Dropout(0.5)))
 
 
-def test_is_random_only_with_dropout():
+def test_is_random_only_with_dropout_or_noise():
     assert is_random(critic("keras_conv", DIGIT, dropout=0.25))
-    assert not any(is_random(critic(name, SHAPES.get(name, [DIGIT])[0])) for name in NETWORKS)
+    assert is_random(GaussianNoise(0.2))
+    random = {name for name in NETWORKS if is_random(critic(name, SHAPES.get(name, [DIGIT])[0]))}
+    assert random == {"deligan_cifar", "deligan_sketches"}
 
 
 def test_sampling_from_batch_norm_needs_no_batch():

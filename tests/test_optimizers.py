@@ -6,7 +6,8 @@ import torch
 import yaml
 from torch import nn
 
-from zoo.engine.optimizers import build_optimizer, check_optimizer, decayed
+from zoo.engine.learning_rates import decayed
+from zoo.engine.optimizers import build_optimizer, check_optimizer
 
 
 def one_line(config):

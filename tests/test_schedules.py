@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from zoo.schedules import SCHEDULES, Alternate, MNISTThreshold, ToyThreshold
+from zoo.schedules import SCHEDULES, Alternate, MNISTThreshold, SketchesThreshold, ToyThreshold
 
 
 def published_toy(gloss, epochs, batches):
@@ -64,6 +64,43 @@ def published_mnist(gloss, epochs, batches):
     return trace
 
 
+def published_sketches(gloss, epochs, batches):
+    """dg_sketches.py; `gloss(t, k)` is the generator's loss at batch t after k of its 5 moves, whoever computes it.
+
+    Each move: the generator's or not, the share of the rate, and the variables after it.
+    """
+    trace = []
+    thres = 1.0
+    count1 = 0
+    count2 = 0
+    t1 = 0.70
+
+    def note(moved, rate):
+        trace.append((moved, rate, {"threshold": thres, "generator_run": count1, "critic_run": -count2}))
+
+    for t in range(epochs * batches):
+        genloss = gloss(t, 0)
+        if count1 > 5:
+            thres = min(thres + 0.003, 1.0)
+            count1 = 0
+            note(False, 0.5)
+        if count2 < -1:
+            thres = max(thres - 0.003, t1)
+            count2 = 0
+        for k in range(5):
+            if genloss > thres:
+                genloss = gloss(t, k + 1)
+                count1 += 1
+                count2 = 0
+                note(True, 1.0)
+            else:
+                genloss = gloss(t, k + 1)
+                count1 = 0
+                count2 -= 1
+                note(False, 1.0)
+    return trace
+
+
 def play(schedule, gloss, epochs, batches):
     trace = []
     for _ in range(epochs):
@@ -95,6 +132,52 @@ def test_thresholds_are_the_published_loop(schedule, losses, seed):
     assert actual == expected  # to the last bit
 
 
+@pytest.mark.parametrize("losses", RANGES)
+@pytest.mark.parametrize("seed", range(3))
+def test_sketches_threshold_is_the_published_loop(losses, seed):
+    """A loss that is kept is not computed again; where none is kept, the current one is."""
+    table = list(itertools.islice(uniform_losses(seed, *losses), 6 * 320))
+
+    def gloss(t, k):
+        return table[6 * t + k]
+
+    schedule, trace, computed = SketchesThreshold(), [], []
+    for t in range(320):
+        schedule.begin_batch()
+        known, k = None, 0
+        for move in range(schedule.moves):
+            if known is None:
+                computed.append((t, k, move))
+                known = gloss(t, k)
+            rate = schedule.rate
+            moved = schedule.moves_generator(known)
+            trace.append((moved, rate, schedule.state_dict()))
+            k += rate == 1
+            known = (gloss(t, k) if moved else known) if schedule.keeps_loss else None
+    assert trace == published_sketches(gloss, 40, 8)
+    by_critic = {(t, k) for t, k, _ in computed}
+    assert {(t, 0) for t in range(320)} <= by_critic
+    assert len(by_critic) == len(computed)  # each once: nothing anew after the additional move
+    if losses[0] > 1:
+        assert len(by_critic) == 320  # the generator goes by its own losses
+
+
+def test_sketches_threshold_gives_the_critic_a_move_at_half_the_rate_when_it_rises():
+    schedule = SketchesThreshold()
+    schedule.threshold, schedule.generator_run = 0.9, 5
+    schedule.begin_batch()
+    assert (schedule.moves, schedule.rate, schedule.threshold) == (5, 1.0, 0.9)  # more than 5, not 5
+    schedule.generator_run = 6
+    schedule.begin_batch()
+    assert (schedule.moves, schedule.rate, schedule.generator_run) == (6, 0.5, 0)
+    assert schedule.threshold == pytest.approx(0.903)
+    assert not schedule.moves_generator(5.0)
+    assert (schedule.rate, schedule.generator_run, schedule.critic_run, schedule.keeps_loss) == (1.0, 0, 0, True)
+    assert schedule.moves_generator(5.0)
+    schedule.begin_batch()
+    assert schedule.moves == 5
+
+
 @pytest.mark.parametrize("schedule", PUBLISHED)
 def test_the_threshold_follows_a_strong_player_down_and_up(schedule):
     weak_then_strong_critic = itertools.chain([0.0] * 2000, uniform_losses(0, 1.1, 1.5))
@@ -115,7 +198,7 @@ def test_toy_with_a_hopeless_critic_ends_at_its_lowest_floor():
 
 
 def test_equal_to_the_threshold_is_the_critic_s_move():
-    for schedule in (ToyThreshold(), MNISTThreshold()):
+    for schedule in (ToyThreshold(), MNISTThreshold(), SketchesThreshold()):
         assert not schedule.moves_generator(1.0)
         assert schedule.moves_generator(1.0 + 1e-9)
 
@@ -131,14 +214,17 @@ def test_mnist_runs_are_looked_at_between_batches_only():
 
 
 @pytest.mark.parametrize("critic_steps", [1, 2, 5])
-def test_alternate_is_critic_steps_then_one(critic_steps):
-    trace = [moved for moved, _ in play(Alternate(critic_steps), itertools.repeat(0.0), 1, 3)]
-    assert trace == ([False] * critic_steps + [True]) * 3
+@pytest.mark.parametrize("generator_steps", [1, 3])
+def test_alternate_is_critic_steps_then_generator_steps(critic_steps, generator_steps):
+    trace = [moved for moved, _ in play(Alternate(critic_steps, generator_steps), itertools.repeat(0.0), 1, 3)]
+    assert trace == ([False] * critic_steps + [True] * generator_steps) * 3
 
 
-def test_alternate_needs_a_critic_step():
+def test_alternate_needs_a_step_of_each():
     with pytest.raises(ValueError, match="critic_steps must be at least 1, got 0"):
         Alternate(0)
+    with pytest.raises(ValueError, match="generator_steps must be at least 1, got 0"):
+        Alternate(1, 0)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

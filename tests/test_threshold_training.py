@@ -19,7 +19,8 @@ pytestmark = MARKS
 
 # -- schedules that read the loss --
 
-THRESHOLDS = [name for name, schedule in SCHEDULES.items() if schedule.reads_loss]
+#: those that look before each of their moves
+THRESHOLDS = [name for name, schedule in SCHEDULES.items() if schedule.reads_loss and not schedule.in_training_mode]
 FAST = {"name": "adam", "lr": 0.02}
 
 
@@ -88,3 +89,78 @@ def test_the_loss_that_a_schedule_reads_is_taken_in_evaluation_mode_and_changes_
     assert len(seen) == 2
     for loss, expected in seen:
         assert loss == pytest.approx(expected, rel=1e-6)
+
+
+# -- the rule for sketches: losses of training, kept ones, a move at half the rate --
+
+
+def test_sketches_rule_goes_by_losses_of_training_and_by_those_it_knows(tmp_path):
+    """The critic has noise: what the rule reads is the loss of the very move that follows, noise and all."""
+    slow = {"name": "adam", "lr": 0.002}  # the critic soon wins, and the generator takes many moves to catch up
+    model = build(watched(zoo.GAN), schedule="deligan_sketches", critic_optimizer=FAST, generator_optimizer=slow)
+    model.critic.register_forward_pre_hook(lambda critic, images: images[0] + 0.2 * torch.randn_like(images[0]))
+    own, rates, asked = [], [], []
+    update, look = model.update_generator, model.current_generator_loss
+
+    def update_generator(real, counted):
+        own.append(float(loss := update(real, counted)))
+        return loss
+
+    def current_generator_loss(real, move):
+        asked.append((model.global_step, move))
+        return look(real, move)
+
+    class Rates(Callback):
+        def on_fit_start(self, trainer, model):
+            descend = model.descend
+
+            def noted(player, *args):
+                rates.append(trainer.optimizers[player].param_groups[0]["lr"] / (0.02, 0.002)[player])
+                return descend(player, *args)
+
+            model.descend = noted
+
+    model.update_generator, model.current_generator_loss = update_generator, current_generator_loss
+    player = fit(tmp_path, model, Rates(), steps=60, data=loader(model, steps=8))
+    assert player.global_step == 60
+    rule, moves, losses, looks = SCHEDULES["deligan_sketches"](), iter(model.moves), iter(own), iter(asked)
+    seen, halves = iter(model.current_losses), []
+    for step in range(60):
+        rule.begin_batch()
+        known = None
+        for number in range(rule.moves):
+            move = next(moves)
+            if known is None:
+                assert next(looks) == (step, number)
+                known = next(seen)[0]
+            halves.append(rule.rate)
+            who = "generator" if rule.moves_generator(known) else "critic"
+            assert (move["who"], move["step"], move["counted"]) == (who, step, int(number == rule.moves - 1))
+            assert move["changed"] == [who]
+            mine = next(losses) if who == "generator" else None
+            known = (known if mine is None else mine) if rule.keeps_loss else None
+    assert rule.state_dict() == model.schedule.state_dict()
+    assert [*moves, *losses, *looks] == []
+    assert rates == pytest.approx(halves)
+    assert {*halves} == {0.5, 1.0}
+
+
+def test_its_loss_is_that_of_the_move_that_follows_and_leaves_statistics_as_they_are(tmp_path):
+    options = CONV | {"schedule": "deligan_sketches", "critic_options": {"norm": "batch", "dropout": 0.5}}
+    model = build(zoo.GAN, **options)
+    pairs = []
+
+    class Peek(Callback):
+        def on_train_batch_start(self, trainer, model, batch, batch_idx):
+            state = copy.deepcopy(model.state_dict())
+            real = Batch(batch[0])
+            loss = model.current_generator_loss(real, 3)
+            assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+            double = copy.deepcopy((model.prior, model.generator, model.critic))  # draws go on as the move's would
+            on_fake = double[2](double[1](double[0](len(real.images)).z))
+            pairs.append((loss, binary_cross_entropy_with_logits(on_fake, torch.ones(len(on_fake))).item()))
+
+    fit(tmp_path, model, Peek(), steps=2)
+    assert len(pairs) == 2
+    for loss, expected in pairs:
+        assert loss == pytest.approx(expected, rel=1e-5)

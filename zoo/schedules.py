@@ -1,4 +1,4 @@
-"""Schedules, which say who moves next: `Alternate`, and DeLiGAN's two rules, by which the generator's loss decides.
+"""Schedules, which say who moves next: `Alternate`, and DeLiGAN's three rules, by which the generator's loss decides.
 
 A schedule is a state machine without tensors: who moves follows from the generator's loss and the state alone. Call
 `begin_epoch` before each pass over the data, `begin_batch` before each batch, then `moves_generator` `moves` times.
@@ -8,19 +8,21 @@ from zoo.engine.schedule import Schedule
 
 
 class Alternate(Schedule):
-    """`critic_steps` moves of the critic, then one of the generator.
+    """`critic_steps` moves of the critic, then `generator_steps` of the generator.
 
     Args:
         critic_steps: at least 1.
+        generator_steps: at least 1.
     """
 
     reads_loss = False
     variables = ("made",)
 
-    def __init__(self, critic_steps: int = 1) -> None:
-        if critic_steps < 1:
-            raise ValueError(f"critic_steps must be at least 1, got {critic_steps}")
-        self.critic_steps, self.moves = critic_steps, critic_steps + 1
+    def __init__(self, critic_steps: int = 1, generator_steps: int = 1) -> None:
+        for name, value in (("critic_steps", critic_steps), ("generator_steps", generator_steps)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.critic_steps, self.moves = critic_steps, critic_steps + generator_steps
         self.made = 0
 
     def begin_batch(self) -> None:
@@ -28,9 +30,10 @@ class Alternate(Schedule):
         self.made = 0
 
     def moves_generator(self, generator_loss: float = 0.0) -> bool:
-        """Return True for the generator's move, after the critic's."""
+        """Return True for the generator's moves, after the critic's."""
+        is_generator = self.made >= self.critic_steps
         self.made = (self.made + 1) % self.moves
-        return self.made == 0
+        return is_generator
 
 
 class ToyThreshold(Schedule):
@@ -76,6 +79,7 @@ class MNISTThreshold(Schedule):
     """
 
     moves = 5
+    most = 3
     variables = ("threshold", "generator_run", "critic_run")
 
     def __init__(self) -> None:
@@ -83,7 +87,7 @@ class MNISTThreshold(Schedule):
 
     def begin_batch(self) -> None:
         """Move the threshold."""
-        if self.generator_run > 3:
+        if self.generator_run > self.most:
             self.threshold, self.generator_run = min(self.threshold + 0.003, 1.0), 0
         if self.critic_run > 1:
             self.threshold, self.critic_run = max(self.threshold - 0.003, 0.70), 0
@@ -96,10 +100,47 @@ class MNISTThreshold(Schedule):
         return generator
 
 
+class SketchesThreshold(MNISTThreshold):
+    """DeLiGAN's rule for sketches (dg_sketches.py): that for MNIST, but for three things.
+
+    More than 5 moves of the generator in a row raise the threshold, and then a batch begins with one move more, the
+    critic's, at half of the learning rate, which counts in no run. The loss is that of training, noise and dropout on.
+    It is taken anew at a batch's beginning and after the critic's moves: after its own move the generator goes by the
+    loss from before that move, and after the additional one by that from before it.
+    """
+
+    in_training_mode = True
+    most = 5
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begins_with_critic = self.keeps_loss = False
+
+    def begin_batch(self) -> None:
+        """Move the threshold."""
+        self.begins_with_critic = self.generator_run > self.most
+        self.moves = 6 if self.begins_with_critic else 5
+        super().begin_batch()
+
+    @property
+    def rate(self) -> float:
+        """Return one half for the additional move."""
+        return 0.5 if self.begins_with_critic else 1.0
+
+    def moves_generator(self, generator_loss: float) -> bool:
+        """Return True above the threshold, but for the additional move."""
+        if self.begins_with_critic:
+            self.begins_with_critic, self.keeps_loss = False, True
+            return False
+        self.keeps_loss = super().moves_generator(generator_loss)
+        return self.keeps_loss
+
+
 SCHEDULES: dict[str, type[Schedule]] = {
     "alternate": Alternate,
     "deligan_toy": ToyThreshold,
     "deligan_mnist": MNISTThreshold,
+    "deligan_sketches": SketchesThreshold,
 }
 
-__all__ = ["SCHEDULES", "Alternate", "MNISTThreshold", "Schedule", "ToyThreshold"]
+__all__ = ["SCHEDULES", "Alternate", "MNISTThreshold", "Schedule", "SketchesThreshold", "ToyThreshold"]

@@ -29,7 +29,7 @@ STILL = {"name": "sgd", "lr": 0.0}
 
 def build(cls, **kwargs):
     """Build the model, of its own network at that network's least sizes unless one is given."""
-    tiny = {"num_classes": 3} if cls.is_conditional else {}
+    tiny = {"num_classes": 3} if cls.is_conditional or cls.learns_classes else {}
     if "network" in kwargs:
         return cls(**{"image_shape": SHAPE} | tiny | kwargs)
     defaults = [inspect.signature(base.__init__).parameters.get("network") for base in cls.__mro__[:-1]]
@@ -42,7 +42,7 @@ def build(cls, **kwargs):
 def loader(model, steps=4, n=2, dtype=torch.float32):
     """Load batches of n images for each critic update, every image another."""
     images = torch.rand(steps * n * model.critic_steps, *model.image_shape, dtype=dtype) * 2 - 1
-    labels = [torch.arange(len(images)) % model.num_classes] if model.is_conditional else []
+    labels = [torch.arange(len(images)) % model.num_classes] if model.reads_labels else []
     return DataLoader(TensorDataset(images, *labels), batch_size=n * model.critic_steps)
 
 
@@ -77,7 +77,7 @@ def watched(cls):
             self.watch("critic", super().update_critic, real, counted)
 
         def update_generator(self, real, counted):
-            self.watch("generator", super().update_generator, real, counted)
+            return self.watch("generator", super().update_generator, real, counted)
 
         def current_generator_loss(self, real, move):
             loss = super().current_generator_loss(real, move)
@@ -91,7 +91,7 @@ def watched(cls):
             gradients = [parameter.grad for parameter in self.critic.parameters()]
             gradients = [None if gradient is None else gradient.clone() for gradient in gradients]
             step = self.global_step
-            move(real, counted)
+            loss = move(real, counted)
             kept = all(
                 old is None or torch.equal(old, parameter.grad)
                 for old, parameter in zip(gradients, self.critic.parameters(), strict=True)
@@ -109,6 +109,7 @@ def watched(cls):
                 }
             )
             assert not self.latents  # no draw that no move used
+            return loss
 
     Watched.__name__ = cls.__name__
     return Watched

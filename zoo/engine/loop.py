@@ -14,12 +14,13 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from zoo.engine.batch import Batch
+from zoo.engine.first_batch import show_first_batch
 from zoo.engine.inputs import critic_batches
-from zoo.engine.optimizers import decayed
+from zoo.engine.learning_rates import decay_learning_rates, scaled_learning_rates
 from zoo.engine.randomness import run_seed, seed_draws
 from zoo.engine.regulariser import CRITIC, GENERATOR, Regulariser, due
 from zoo.engine.sampler import evaluating
-from zoo.engine.statistics import share_statistics
+from zoo.engine.statistics import restoring, share_statistics
 
 if TYPE_CHECKING:
     from zoo.engine.module import AdversarialModule
@@ -27,16 +28,20 @@ if TYPE_CHECKING:
 
 def training_step(model: "AdversarialModule", batch: Any, batch_idx: int) -> None:
     """Train on images [critic_steps * N, C, H, W]: each critic update has its own N."""
+    is_first = model.is_first_batch
     parts, step = critic_batches(model, batch), model.global_step
+    if is_first:
+        show_first_batch(model, parts[0])
     model.observations.begin_step()
     seed_draws(model.device, "step", run_seed(), model.global_rank, step)
     if model.lr_decay:
-        set_learning_rates(model, decayed(step, *model.lr_decay))
+        decay_learning_rates(optimizers_of(model), step, *model.lr_decay)
     if step % model.trainer.num_training_batches == 0:
         model.schedule.begin_epoch()
     model.schedule.begin_batch()
+    known: float | None = None
     for move in range(model.schedule.moves):
-        update_player(model, parts[min(move, len(parts) - 1)], move, step)
+        known = update_player(model, parts[min(move, len(parts) - 1)], move, step, known)
     if model.has_lazy_regularisers:
         regularise_lazily(model, parts[-1], step)
     share_statistics(model, model.trainer)
@@ -46,17 +51,25 @@ def training_step(model: "AdversarialModule", batch: Any, batch_idx: int) -> Non
         model.log_observed()
 
 
-def update_player(model: "AdversarialModule", real: Batch, move: int, step: int) -> None:
-    """Update one of the players: the schedule says which."""
+def update_player(model: "AdversarialModule", real: Batch, move: int, step: int, known: float | None) -> float | None:
+    """Update one of the players: the schedule says which, by the `known` loss of the generator or by its current one.
+
+    Returns the loss that the next move is to go by; None where that is to be computed.
+    """
     schedule = model.schedule
     # Lightning counts every optimizer's step in global_step; a training step must count once: its last update does.
     last = move == schedule.moves - 1
     if model.repeats_draws(move):
         seed_draws(model.device, "last", run_seed(), model.global_rank, step)
-    if schedule.moves_generator(model.current_generator_loss(real, move) if schedule.reads_loss else 0.0):
-        model.update_generator(real, counted=last)
-    else:
-        model.update_critic(real, counted=last)
+    if known is None:
+        known = model.current_generator_loss(real, move) if schedule.reads_loss else 0.0
+    with scaled_learning_rates(optimizers_of(model), schedule.rate):
+        if schedule.moves_generator(known):
+            loss = model.update_generator(real, counted=last)
+            known = float(model.mean_over_ranks(loss)) if schedule.keeps_loss else known
+        else:
+            model.update_critic(real, counted=last)
+    return known if schedule.keeps_loss else None
 
 
 def regularise_lazily(model: "AdversarialModule", real: Batch, step: int) -> None:
@@ -83,8 +96,8 @@ def update_critic(model: "AdversarialModule", real: Batch, counted: bool) -> Non
     model.observe(critic_loss=torch.stack(losses).mean() if len(losses) > 1 else losses[0])
 
 
-def update_generator(model: "AdversarialModule", real: Batch, counted: bool) -> None:
-    """Make one update of the generator and the prior."""
+def update_generator(model: "AdversarialModule", real: Batch, counted: bool) -> Tensor:
+    """Make one update of the generator and the prior; return the generator's loss before it, without the prior's."""
     model.observations.player = GENERATOR
     penalties: list[Tensor] = []
 
@@ -100,7 +113,9 @@ def update_generator(model: "AdversarialModule", real: Batch, counted: bool) -> 
         loss = model.descend(GENERATOR, (term(*pair) for pair in pairs), counted)
     if model.averaged is not None:
         model.averaged.update(model.sampler, len(real.images) * model.trainer.world_size)
-    model.observe(generator_loss=loss - penalties[0].detach())
+    loss = loss - penalties[0].detach()
+    model.observe(generator_loss=loss)
+    return loss
 
 
 def regularise(model: "AdversarialModule", player: int, real: Batch, lazy: Sequence[Regulariser]) -> None:
@@ -134,11 +149,12 @@ def microbatches(model: "AdversarialModule", batch: Any) -> Sequence[Any]:
 
 @torch.no_grad()
 def current_generator_loss(model: "AdversarialModule", real: Batch, move: int) -> float:
-    """Return the generator's loss on the latents of the move to come, in inference mode, the same on every rank."""
+    """Return the generator's loss on the latents of the move to come, the same on every rank; nothing is changed."""
     model.observations.player = GENERATOR
+    players = model.generator, model.critic
     key = run_seed(), model.global_rank, model.global_step, move if model.schedule.redraws else 0
     seed_draws(model.device, "move", *key)
-    with evaluating(model.generator, model.critic), model.observations.paused():
+    with (restoring if model.schedule.in_training_mode else evaluating)(*players), model.observations.paused():
         latents = model.prior(len(real.images), None, model.fake_labels(real))
         loss = model.generator_loss(real, model.generate(latents))
     seed_draws(model.device, "move", *key)
@@ -147,15 +163,12 @@ def current_generator_loss(model: "AdversarialModule", real: Batch, move: int) -
 
 def optimizer_of(model: "AdversarialModule", player: int) -> LightningOptimizer:
     """Return the optimizer of CRITIC or GENERATOR."""
-    optimizer: LightningOptimizer = model.optimizers()[player]  # type: ignore[index]
-    return optimizer
+    return optimizers_of(model)[player]
 
 
-def set_learning_rates(model: "AdversarialModule", share: float) -> None:
-    """Set both to a share of what they began with."""
-    for optimizer in (optimizer_of(model, CRITIC), optimizer_of(model, GENERATOR)):
-        for group in optimizer.param_groups:
-            group["lr"] = share * optimizer.defaults["lr"]
+def optimizers_of(model: "AdversarialModule") -> list[LightningOptimizer]:
+    """Return the critic's optimizer and the generator's."""
+    return model.optimizers()  # type: ignore[return-value]
 
 
 def descend(model: "AdversarialModule", player: int, terms: Iterator[Tensor], counted: bool) -> Tensor:

@@ -138,8 +138,3 @@ def build_optimizer(
     # torch 2.15 refuses a mix of int and float
     betas = tuple(float(beta) ** correction for beta in options.pop("betas", (0.9, 0.999)))
     return torch.optim.Adam(parameters, fused=fused, betas=betas, **options)
-
-
-def decayed(step: int, begin: int, end: int) -> float:
-    """Return a share of the learning rate: 1 up to step `begin`, 0 from `end` on, linear between."""
-    return min(max((end - step) / (end - begin), 0.0), 1.0)

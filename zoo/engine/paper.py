@@ -21,12 +21,20 @@ class Paper(ABC):
     is_conditional: ClassVar[bool] = False
     #: Whether the critic is told the class of an image too, where the model is conditional.
     critic_is_told: ClassVar[bool] = False
+    #: Whether a loss reads the classes of real images, while the generator's labels are others, or none.
+    learns_classes: ClassVar[bool] = False
     #: Whether the critic's loss has a gradient of the critic in it, through which it is differentiated again.
     needs_second_order: ClassVar[bool] = False
 
+    num_classes: int | None  # of the data, where the model takes or learns them
     prior: Prior
     generator: nn.Module
     critic: Any  # an nn.Module with features, num_features and score: see zoo.networks
+
+    @property
+    def reads_labels(self) -> bool:
+        """Return whether training takes the class of each image."""
+        return self.is_conditional or self.learns_classes
 
     @abstractmethod
     def critic_loss(self, real: Batch, fake: Batch) -> Tensor:

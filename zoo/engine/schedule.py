@@ -10,16 +10,27 @@ class Schedule(ABC):
     """Base of all schedules.
 
     Attributes:
-        moves: how many moves of either player make one training step.
+        moves: how many moves of either player make one training step, after `begin_batch`.
         reads_loss: whether `moves_generator` looks at the loss; if not, pass anything.
+        in_training_mode: whether that loss is taken with noise and dropout on, and batch norm over the batch; if not,
+            in inference mode.
+        keeps_loss: whether the next move reads the loss that is known from this one: the generator's own, of before
+            its move, or the one that was read for the critic's.
         redraws: whether each move has its own latents, or all moves of a step the same.
         variables: the names of the attributes that change.
     """
 
     moves: int
     reads_loss: ClassVar[bool] = True
+    in_training_mode: ClassVar[bool] = False
     redraws: ClassVar[bool] = True
+    keeps_loss: bool = False
     variables: ClassVar[tuple[str, ...]]
+
+    @property
+    def rate(self) -> float:
+        """Return the share of the learning rate that the next move has."""
+        return 1.0
 
     def begin_epoch(self) -> None:  # noqa: B027
         """Prepare for a pass over the data."""

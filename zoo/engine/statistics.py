@@ -1,4 +1,7 @@
-"""Running statistics of several processes."""
+"""Running statistics: shared between processes, and left alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from lightning.pytorch import Trainer
@@ -16,3 +19,13 @@ def share_statistics(module: nn.Module, trainer: Trainer) -> None:
         mean = trainer.strategy.reduce(torch.cat([buffer.flatten() for buffer in statistics]), reduce_op="mean")
         for buffer, value in zip(statistics, mean.split([buffer.numel() for buffer in statistics]), strict=True):
             buffer.copy_(value.view_as(buffer))
+
+
+@contextmanager
+def restoring(*networks: nn.Module) -> Iterator[None]:
+    """Leave networks in their modes; at the end their buffers, such as running statistics, are what they were."""
+    buffers = [buffer for network in networks for buffer in network.buffers()]
+    before = [buffer.clone() for buffer in buffers]
+    yield
+    for buffer, value in zip(buffers, before, strict=True):
+        buffer.copy_(value)
