@@ -34,7 +34,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def train(folder, model, images):
-    labels = [torch.arange(len(images)) % 3] if model.is_conditional else []
+    labels = [torch.arange(len(images)) % 3] if model.reads_labels else []
     data = DataLoader(TensorDataset(images, *labels), batch_size=12 * model.critic_steps)
     trainer = fit(folder, model, steps=3, data=data, precision="64-true")
     assert trainer.global_step == 3
@@ -42,7 +42,7 @@ def train(folder, model, images):
 
 
 def arguments(cls):
-    return ARGUMENTS | ({"num_classes": 3} if cls.is_conditional else {})
+    return ARGUMENTS | ({"num_classes": 3} if cls.is_conditional or cls.learns_classes else {})
 
 
 def mixes(cls):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from zoo.began import BEGAN
     from zoo.biggan import BigGAN
     from zoo.cgan import CGAN
-    from zoo.deligan import DeLiGAN
+    from zoo.deligan import DeLiGAN, SemiSupervisedDeLiGAN
     from zoo.dragan import DRAGAN
     from zoo.ebgan import EBGAN
     from zoo.gan import GAN
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ACGAN", "BEGAN", "CGAN", "DRAGAN", "EBGAN", "GAN", "LSGAN", "R3GAN", "RSGAN", "SAGAN", "SNGAN", "WGAN", "WGANGP",
     "BigGAN", "ConditionalR3GAN", "ConditionalStyleGAN2", "DeLiGAN", "HingeGAN", "InfoGAN", "ProjectionGAN", "RaGAN",
-    "StyleGAN2", "from_pretrained", "init_from", "load",
+    "SemiSupervisedDeLiGAN", "StyleGAN2", "from_pretrained", "init_from", "load",
 ]  # fmt: skip
 
 

@@ -52,7 +52,7 @@ class GAN(KerasOddities, AdversarialModule):
         critic_update: `joint` or `separate`, for the logistic loss only.
         accumulate: into how many microbatches a batch is cut that does not fit into memory; their gradients add up to
             the batch's, unless batch norm, minibatch discrimination or a paper's loss see the whole.
-        num_classes: of the data; the command line takes it from there. Models that are not conditional forget it.
+        num_classes: of the data; the command line takes it from there. Models that take no classes forget it.
         augmentation: of what the critic sees in training: a dictionary with a name of `zoo.augmentations`, and what it
             takes, such as {name: diffaugment, policy: [translation, cutout]}.
         average: of the generator, for samples: {name: steps, decay, warmup} or {name: images, half_life, ramp_up}.
@@ -100,9 +100,9 @@ class GAN(KerasOddities, AdversarialModule):
         check_optimizer(generator_optimizer, "generator_optimizer")
         check_optimizer(critic_optimizer, "critic_optimizer")
         self.save_hyperparameters()  # the subclass's arguments too
-        self.num_classes = num_classes if self.is_conditional else None
+        self.num_classes = num_classes if self.reads_labels else None
         self.save_hyperparameters(plain(dict(self.hparams)) | {"num_classes": self.num_classes})
-        if self.is_conditional and not self.num_classes:
+        if self.reads_labels and not self.num_classes:
             raise ValueError(f"{type(self).__name__} takes the class of each image, and the data has none")
         self.image_shape, self.network, self.latent_dim = tuple(image_shape), network, latent_dim
         self.generator_options, self.critic_options = generator_options or {}, critic_options or {}
@@ -156,7 +156,7 @@ class GAN(KerasOddities, AdversarialModule):
     def settle_labels(self) -> None:
         """Give the prior the labels that are drawn: the data's classes, or the experts of a generator, in turn."""
         experts = getattr(self.generator, "num_labels", None)
-        if self.num_classes is not None:
+        if self.is_conditional and self.num_classes is not None:
             self.prior.take_labels(self.num_classes, in_turns=False)
         elif experts is not None and self.prior.num_labels != experts:
             self.prior.take_labels(experts, in_turns=True)

@@ -33,6 +33,11 @@ def logistic_generator(on_fake: Tensor) -> Tensor:
     return mean(softplus(-on_fake))
 
 
+def saturating_generator(on_fake: Tensor) -> Tensor:
+    """Compute log(1 - D(G(z))): no gradient where the critic is sure. arXiv:1406.2661, Equation 1."""
+    return -mean(softplus(on_fake))
+
+
 def wasserstein_critic(on_real: Tensor, on_fake: Tensor) -> Tensor:
     """Compute f(G(z)) - f(x): minus the estimate of the Wasserstein distance. arXiv:1701.07875, Algorithm 1."""
     return mean(on_fake) - mean(on_real)

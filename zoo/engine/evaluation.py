@@ -152,7 +152,8 @@ def evaluation_step(model: "AdversarialModule", batch: Any, batch_idx: int, data
     check_images(real, model.image_shape, model.dtype)  # type: ignore[arg-type]
     if batch_idx == 0 and not isinstance(batch, Scaled):
         check_range(real)
-        check_labels(batch, model)
+        if model.is_conditional:
+            check_labels(batch, model)
     labels = labels_of(batch, model) if model.is_conditional else None
     fake = model.numbered(numbers_of(model, batch_idx, len(real)), labels)
     gap = model.critic_on(real, labels).mean() - model.critic_on(fake.to(real.dtype), labels).mean()

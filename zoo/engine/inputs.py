@@ -52,7 +52,7 @@ def critic_batches(model: "AdversarialModule", batch: Any) -> Sequence[Batch]:
         warn_of_turns(model, len(images) // parts)
     if len(images) == count:
         check_batch_norm(model, images)
-    return Batch(images, labels_of(batch, model) if model.is_conditional else None).cut(parts)
+    return Batch(images, labels_of(batch, model) if model.reads_labels else None).cut(parts)
 
 
 def images_of(batch: Any) -> Tensor:
@@ -70,7 +70,7 @@ def images_of(batch: Any) -> Tensor:
 def labels_of(batch: Any, model: "AdversarialModule") -> Tensor:
     """Return the labels [N] of a batch, on the model's device. Raises BatchError for a batch without them."""
     labels = batch[1] if isinstance(batch, list | tuple) and len(batch) > 1 else None
-    classes = model.prior.num_labels
+    classes = model.num_classes
     if not isinstance(labels, Tensor) or labels.dtype != torch.int64 or labels.shape != images_of(batch).shape[:1]:
         found = "none" if labels is None else described(labels)
         raise BatchError(
@@ -147,10 +147,10 @@ def described(value: Any) -> str:
 
 
 def check_labels(batch: Any, model: "AdversarialModule") -> None:
-    """Raise BatchError for labels that a conditional model has no class for."""
-    if not model.is_conditional:
+    """Raise BatchError for labels that a model which reads them has no class for."""
+    if not model.reads_labels:
         return
-    labels, classes = labels_of(batch, model), model.prior.num_labels or 0
+    labels, classes = labels_of(batch, model), model.num_classes or 0
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         raise BatchError(
             f"labels must be in 0 .. {classes - 1} for a model with num_classes={classes}, the first batch has "

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from zoo.hub.config import classes_of
+
 
 class DataSet(NamedTuple):
     """A data set on a card: its full name, its licence, and its name on the Hugging Face hub."""
@@ -43,7 +45,7 @@ def card(config: dict[str, Any], size: int) -> str:
 def metadata(config: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the block at the top of a card."""
     known = DATA.get(config["data"])
-    conditional = bool(config["hyperparameters"].get("num_classes"))
+    conditional = bool(classes_of(config["hyperparameters"]))
     block: dict[str, Any] = {
         "library_name": "ganzoo",
         "pipeline_tag": "unconditional-image-generation",
@@ -83,7 +85,7 @@ def a_or_an(name: str) -> str:
 
 def use(config: dict[str, Any]) -> str:
     """Return how to make images."""
-    labels = " --labels 0,1" if config["hyperparameters"].get("num_classes") else ""
+    labels = " --labels 0,1" if classes_of(config["hyperparameters"]) else ""
     return (
         f"## Use\n\n```\nganzoo sample FOLDER --seeds 0-63{labels} --grid --out samples\n```\n\n"
         "```python\nimport zoo\n\n"

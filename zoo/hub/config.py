@@ -1,5 +1,6 @@
 """A bundle's `config.json`, written and read as data."""
 
+import inspect
 import json
 import math
 import re
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 
 from zoo.engine.errors import CheckpointError
 from zoo.files.regular_files import open_regular
+from zoo.networks import NETWORKS
 
 FORMAT = 1
 MAX_BYTES = 2**20  # of the file
@@ -160,3 +162,10 @@ def check_types(found: dict[str, Any], keys: dict[str, tuple[type, ...]], name: 
     for key, kinds in keys.items():
         if type(found[key]) not in kinds:
             raise CheckpointError(f"{name}: {key} is a {type(found[key]).__name__}, not a {kinds[0].__name__}")
+
+
+def classes_of(arguments: dict[str, Any]) -> int | None:
+    """Return how many classes a generator of the zoo's networks takes; None where it takes none, as its critic may."""
+    pair = NETWORKS.get(arguments.get("network", ""))
+    takes = pair is None or "num_classes" in inspect.signature(pair.generator).parameters
+    return arguments.get("num_classes") if takes else None

@@ -9,6 +9,7 @@ from zoo.engine.building import build
 from zoo.engine.checkpoints.alike import check_alike_tensor
 from zoo.engine.errors import CheckpointError
 from zoo.engine.sampler import Sampler
+from zoo.hub.config import classes_of
 from zoo.hub.seeds import SeedSampler
 from zoo.hub.sources import Source
 from zoo.hub.tensors import AVERAGE
@@ -59,7 +60,7 @@ def checked_sampler(saved: dict[str, Any]) -> Sampler:
 
 def sampler_of(arguments: dict[str, Any]) -> Sampler:
     """Build the prior and the generator of a model with these hyperparameters, as `zoo.GAN` does."""
-    classes, shape = arguments["num_classes"], arguments["image_shape"]
+    classes, shape = classes_of(arguments), arguments["image_shape"]
     conditions = {} if classes is None else {"num_classes": classes}
     options = conditions | (arguments["generator_options"] or {})
     prior = build(PRIORS[arguments["prior"]], arguments["latent_dim"], options=arguments["prior_options"] or {})

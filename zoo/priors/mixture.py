@@ -19,7 +19,8 @@ class GaussianMixture(Prior):
     Args:
         dim: D of the latents.
         components: how many Gaussians.
-        sigma_init: where every sigma starts; mu starts at U(-1, 1).
+        sigma_init: where every sigma starts, or two numbers between which each is drawn uniformly, as [-0.2, 0.2] in
+            the authors' code for CIFAR-10; mu starts at U(-1, 1).
         sigma_weight: of the penalty that is to keep sigma from vanishing, by pulling every sigma to 1; as a mean over
             all of them it pulls each very little.
         sampling: which component makes a sample. `random`: any, as in the paper. `stratified`: in random order, each
@@ -34,7 +35,7 @@ class GaussianMixture(Prior):
         self,
         dim: int,
         components: int = 50,
-        sigma_init: float = 0.2,
+        sigma_init: float | list[float] = 0.2,
         sigma_weight: float = 0.1,
         sampling: Sampling = "random",
         noise: Literal["normal", "uniform"] = "normal",
@@ -48,7 +49,8 @@ class GaussianMixture(Prior):
         self.num_labels = self.components = components
         self.sigma_weight, self.sampling, self.noise_kind = sigma_weight, sampling, noise
         self.mu = nn.Parameter(torch.empty(components, dim).uniform_(-1, 1))
-        self.sigma = nn.Parameter(torch.full((components, dim), float(sigma_init)))
+        low, high = between(sigma_init)
+        self.sigma = nn.Parameter(torch.empty(components, dim).uniform_(low, high))
 
     def noise(self, n: int, source: torch.Generator | None) -> Tensor:
         """Draw normal noise, [n, D]; uniform noise in training where that was asked for."""
@@ -87,3 +89,11 @@ class GaussianMixture(Prior):
         """Return sigma's range: it must not vanish, as it does in the authors' run on MNIST (docs/deligan.md)."""
         sigma = self.sigma
         return {"sigma_min": sigma.min(), "sigma_mean": sigma.mean(), "sigma_max": sigma.max()}
+
+
+def between(value: float | list[float]) -> tuple[float, float]:
+    """Return the ends of the range that a number, or two, stand for. Raise ValueError."""
+    ends = tuple(map(float, value)) if isinstance(value, list | tuple) else (float(value), float(value))
+    if len(ends) != 2 or not -float("inf") < ends[0] <= ends[1] < float("inf"):
+        raise ValueError(f"sigma_init must be a finite number, or two, the lower one first: got {value!r}")
+    return ends[0], ends[1]
