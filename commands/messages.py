@@ -89,7 +89,7 @@ def screen(command: str) -> str:
     """Return one screen of what people change; the names in it are the catalogue's."""
     known = catalogue.load()
     rows = [
-        ("--config RECIPE", "a recipe's name (ganzoo list) or a file; given twice, the second one changes the first"),
+        ("--config RECIPE", "a recipe (ganzoo list) or a file; a second one changes the first"),
         ("--model CLASS", f"{', '.join(known['models'])}, or my_module.MyGAN in the current folder"),
         ("--model.init_args.network NAME", ", ".join(known["networks"])),
         ("--model.init_args.generator_options.KEY VALUE", "of the network; critic_options likewise"),
@@ -98,7 +98,7 @@ def screen(command: str) -> str:
         ("--model.init_args.critic_steps N", "critic updates in a step"),
         (
             "--model.init_args.generator_optimizer.lr X",
-            "where the recipe has one, else '{name: adam, lr: X}'; and critic_optimizer",
+            "'{name: adam, lr: X}' where the recipe has none; and critic_optimizer",
         ),
         ("--data CLASS", f"{', '.join(known['data'])}, or my_module.MyData"),
         ("--data.init_args.batch_size N", "images per critic update and process"),
@@ -111,7 +111,7 @@ def screen(command: str) -> str:
         ("--image_grid.every_n_steps N", "steps between pictures"),
         ("--loggers [A,B]", "wandb, csv, tensorboard"),
         ("--init_from SOURCE", "begin with the weights that fit of a shipped name, bundle, checkpoint or run folder"),
-        ("--ckpt_path FILE", "or last, best; for fit also auto: resume if there is something to resume"),
+        ("--ckpt_path FILE", "or last, best; for fit also auto: resume if possible"),
         ("--seed_everything N", "0 unless given"),
         ("--print_config", "the whole configuration, nothing is run"),
         ("--model.help CLASS", "all arguments of a model; --data.help CLASS likewise"),
