@@ -18,6 +18,7 @@ COMMANDS = {
     "sample": "make images of a trained model by seed: ganzoo sample acgan_mnist --seeds 0-63 --out samples",
     "pretrained": "the models that ship with the zoo",
     "bundle": "a checkpoint as a folder of plain files, to keep or to send",
+    "push": "a bundle to the Hugging Face hub: ganzoo push runs/quickstart/TIME OWNER/NAME",
     "interpolate": "the way from one seed or label to the next, as a GIF: ganzoo interpolate acgan_mnist --out way.gif",
     "explore": "planes of images as one page, to be dragged through: ganzoo explore acgan_mnist --out explore.html",
     "project": "the latent of a picture: ganzoo project acgan_mnist seven.png --out seven",

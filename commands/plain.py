@@ -13,8 +13,10 @@ from datamodules.errors import DataError
 #: In which file of this folder each command is, under its own name.
 FILES = {"sample": "sampling", "bundle": "bundles", "pretrained": "pretrained", "export": "exporting"}
 FILES |= {"interpolate": "interpolating", "project": "projecting", "neighbours": "neighbours", "report": "reports"}
-FILES |= {"explore": "exploring", "sweep": "sweeping"}
-SOURCE = "a shipped name (ganzoo pretrained), a bundle, a checkpoint or a run's folder"
+FILES |= {"explore": "exploring", "sweep": "sweeping", "push": "pushing"}
+SOURCE = (
+    "a shipped name (ganzoo pretrained), a bundle, a checkpoint, a run's folder, or OWNER/NAME[@REVISION] of the hub"
+)
 
 
 class PlainParser(argparse.ArgumentParser):

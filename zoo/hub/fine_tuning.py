@@ -25,7 +25,7 @@ class Taken(NamedTuple):
     """What a model has taken from a source.
 
     Attributes:
-        source: as it was given.
+        source: as it was given; of a repository with its commit.
         path: of the bundle's folder or the checkpoint.
         model_class: of the source.
         step: of its weights.
@@ -75,35 +75,35 @@ def init_from(model: "AdversarialModule", source: str | Path) -> Taken:
 
     Args:
         model: before its training; another class, other classes of the data, other sizes are allowed.
-        source: a shipped name, a bundle, a checkpoint, or a run's folder.
+        source: a shipped name, a bundle, a checkpoint, a run's folder, or a repository on the hub.
 
     Raises:
         SourceError: the source is none of these.
         CheckpointError: a file is not what it should be, or no weights of it fit.
     """
-    path, saved = sources.read(source)
-    held = {name: value for name, value in saved["state_dict"].items() if isinstance(value, Tensor)}
+    path, saved, name = sources.read(source)
+    held = {key: value for key, value in saved["state_dict"].items() if isinstance(value, Tensor)}
     wanted = tensors_of_players(model)
-    fitting = [name for name, own in wanted.items() if name in held and is_alike(held[name], own)]
-    if not any(wanted[name].dim() > 1 for name in fitting):
+    fitting = [key for key, own in wanted.items() if key in held and is_alike(held[key], own)]
+    if not any(wanted[key].dim() > 1 for key in fitting):
         known = f"none of its weights has the name and the shape of one of this {type(model).__name__}"
         raise CheckpointError(f"nothing of {source}, a {saved['model_class']}, fits: {known}")
-    if broken := [name for name in fitting if not is_finite(held[name])]:
+    if broken := [key for key in fitting if not is_finite(held[key])]:
         raise CheckpointError(f"{path}: {broken[0]} is not finite: nothing can be made of such weights")
     with torch.no_grad():
-        for name in fitting:
-            wanted[name].copy_(held[name])
+        for key in fitting:
+            wanted[key].copy_(held[key])
     model.averaged = None
     state = model.state_dict()
     return Taken(
-        str(source),
+        name,
         path,
         printable(saved["model_class"]),
         saved["global_step"],
         fitting,
-        [f"{name} {described(held[name])}, here {described(own)}" for name, own in differing(wanted, held, fitting)],
-        [name for name in wanted if name not in held],
-        [printable(name) for name in held if name not in state and not name.startswith(OF_TRAINING)],
+        [f"{key} {described(held[key])}, here {described(own)}" for key, own in differing(wanted, held, fitting)],
+        [key for key in wanted if key not in held],
+        [printable(key) for key in held if key not in state and not key.startswith(OF_TRAINING)],
     )
 
 

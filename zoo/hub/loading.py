@@ -30,20 +30,22 @@ def load(path: str | Path) -> GAN:
     return from_saved(saved, str(path))
 
 
-def from_pretrained(source: str | Path) -> GAN:
+def from_pretrained(source: str | Path, revision: str | None = None) -> GAN:
     """Return a trained model in evaluation mode, on the CPU; it samples by its average where it has one.
 
-    Nothing is fetched. Its class is found as `load` does.
+    Nothing is fetched unless it is of the hub. Its class is found as `load` does.
 
     Args:
-        source: a name that `ganzoo pretrained` shows, a bundle's folder, a checkpoint, or a run's folder.
+        source: a name that `ganzoo pretrained` shows, a bundle's folder, a checkpoint, a run's folder, or a repository
+            on the Hugging Face hub, OWNER/NAME: see `zoo.hub.sources.read`.
+        revision: of a repository: a branch, a tag or, the same for ever, a commit. A line says which commit it is.
 
     Raises:
         SourceError: it is none of these.
-        CheckpointError: a file is not what it should be.
+        CheckpointError: a file is not what it should be, or a repository has none.
     """
-    path, saved = read(source)
-    return from_saved(saved, str(path))
+    found = read(source, revision)
+    return from_saved(found.saved, str(found.path))
 
 
 def from_saved(saved: dict[str, Any], path: str) -> GAN:
