@@ -2,13 +2,14 @@
 
 import logging
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, Timer
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from callbacks import ScoreLines
+from callbacks import Floors, ScoreLines
 from callbacks.callbacks_of_type import callbacks_of_type
 from commands import bundles, interrupts, reports
 from zoo import GAN
@@ -38,14 +39,14 @@ class Ending(Callback):
 def finish(model: GAN, trainer: Trainer, folder: Path) -> None:
     """Leave the model's bundle and the report in the run's folder, and say where everything is."""
     for lines in callbacks_of_type(trainer, ScoreLines)[:1]:
-        say_scores(lines, folder / "checkpoints" / "best.ckpt")
+        say_scores(lines, callbacks_of_type(trainer, Floors), folder / "checkpoints" / "best.ckpt")
     print(f"run folder:  {folder}\nsamples:     {folder / 'samples'}")
     bundles.leave(model, trainer, folder)
     reports.leave(folder)
 
 
-def say_scores(lines: ScoreLines, checkpoint: Path) -> None:
-    """Say which scores the last validation gave, and which validation of the run gave the best."""
+def say_scores(lines: ScoreLines, floors: Sequence[Floors], checkpoint: Path) -> None:
+    """Say which scores the last validation gave, which validation of the run gave the best, and if that is nothing."""
     print()
     if lines.last:
         print(f"scores:      {lines.last.text()} (step {lines.last.step})")
@@ -53,6 +54,12 @@ def say_scores(lines: ScoreLines, checkpoint: Path) -> None:
         where = f": {checkpoint}" if checkpoint.is_file() else ""
         name, value = next(iter(lines.best.scores.items()))
         print(f"best:        {name} {value:.4g} at step {lines.best.step}{where}")
+        for each in floors:
+            if each.name == name and not each.is_a_result(value):
+                print(
+                    f"no result:   {name} is {each.found['real']:.4g} of real images, {each.found['blurred']:.4g} of "
+                    "blurred ones; train on with --ckpt_path last and a larger --trainer.max_steps"
+                )
 
 
 def reason(trainer: Trainer) -> str:

@@ -6,12 +6,13 @@ import sys
 import textwrap
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import NoReturn
 
 from commands import catalogue
 
 COMMANDS = {
-    "fit": "train a model: ganzoo fit --config quickstart",
+    "fit": "train a model: ganzoo fit --config quickstart, or on a folder of pictures: ganzoo fit photos/",
     "test": "score a trained model on test data: ganzoo test --config quickstart --ckpt_path last",
     "validate": "score it on validation data",
     "predict": "make images: ganzoo predict --config quickstart --ckpt_path best",
@@ -61,7 +62,8 @@ def print_help(argv: list[str]) -> bool:
     elif argv[0] not in OWN_HELP and any(argument in HELP[:2] for argument in argv):
         print(screen(argv[0]))
     elif argv[0] not in OWN_HELP and len(argv) > 1 and argv[1] in catalogue.names():
-        fail(2, f"{argv[1]} is a recipe: did you mean ganzoo {argv[0]} --config {argv[1]}?")
+        here = f" or, for the folder, ganzoo {argv[0]} ./{argv[1]}" if Path(argv[1]).is_dir() else ""
+        fail(2, f"{argv[1]} is a recipe: did you mean ganzoo {argv[0]} --config {argv[1]}{here}?")
     else:
         argv[:] = ["--help" if argument == "--help-all" else argument for argument in argv]
         return False
@@ -118,7 +120,7 @@ def screen(command: str) -> str:
         ("--model.help CLASS", "all arguments of a model; --data.help CLASS likewise"),
         (f"ganzoo {command} --help-all", "every option, Lightning's Trainer's too"),
     ]
-    lines = [f"usage: ganzoo {command} --config RECIPE [--option value ...]", "", COMMANDS[command], ""]
+    lines = [f"usage: ganzoo {command} --config RECIPE | FOLDER [--option value ...]", "", COMMANDS[command], ""]
     width = max(len(option) for option, _ in rows) + 2
     for option, what in rows:
         first, *others = textwrap.wrap(what, 112 - width)

@@ -4,6 +4,7 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn, get_type_hints
 
@@ -95,6 +96,8 @@ class Parser(LightningArgumentParser):
 
 def stray_meant(given: str) -> str:
     """Return what a value without an option may have meant: a recipe."""
+    if Path(given).is_dir():
+        return f"a folder stands before all options: ganzoo fit {given}"
     near = nearest(given, catalogue.names())
     return f"did you mean --config {near}?" if near else f"is {given} a recipe? ganzoo fit --config {given}"
 

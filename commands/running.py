@@ -13,6 +13,7 @@ from commands import recipes, train_scorer
 from commands.command import ZooCLI
 from commands.interrupts import patient_interrupts
 from commands.messages import fail
+from commands.own_pictures import settings_for_folder
 from commands.parser import Parser
 from commands.run_folder import RunConfig, quiet_logs
 from commands.stop_together import end_without, is_lost_connection
@@ -29,7 +30,11 @@ ABOUT = "GANs, by recipe. `ganzoo list` shows the recipes; `--debug` shows where
 def run(argv: list[str], debug: bool) -> None:
     """Run one command: fit, validate, test, predict or scorer, and what follows it."""
     with quiet_logs(), restore_matmul_precision(), endings(debug), statuses():
-        (train_scorer.main if argv[0] == "scorer" else train_or_use)(argv)
+        if argv[0] == "scorer":
+            train_scorer.main(argv)
+        else:
+            with settings_for_folder(argv) as words:
+                train_or_use(words, argv)
 
 
 @contextmanager
@@ -76,9 +81,8 @@ def statuses() -> Iterator[None]:
         fail(2, str(error))
 
 
-def train_or_use(argv: list[str]) -> None:
-    """Parse the arguments and run."""
-    typed = list(argv)
+def train_or_use(argv: list[str], typed: list[str]) -> None:
+    """Parse the arguments and run; `typed` are those that were typed, for the record."""
     try:
         argv = recipes.files_first(recipes.recipes_to_paths(argv))
         recipes.check_classes(argv)

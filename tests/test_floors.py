@@ -101,3 +101,18 @@ def test_a_scorer_that_is_right_by_chance_is_warned_of(turned, warned, caplog):
         images = held_out.images.float() / 127.5 - 1
         say_if_by_chance(load_scorer("digits"), images, (held_out.labels + turned) % 10, data)
     assert ("by chance it would be about 10 %" in caplog.text) == warned
+
+
+@pytest.mark.parametrize(
+    ("found", "value", "is_a_result"),
+    [
+        ({"real": 0.1, "blurred": 4.0, "noise": 9.0}, 1.9, True),
+        ({"real": 0.1, "blurred": 4.0, "noise": 9.0}, 2.0, False),
+        ({"real": 2.0, "blurred": 4.0, "noise": 3.0}, 3.0, True),  # real images do not stand out: who knows
+        ({}, 3.0, True),
+    ],
+)
+def test_samples_that_are_hardly_better_than_blurred_pictures_are_no_result(found, value, is_a_result):
+    floors = Floors()
+    floors.found = found
+    assert floors.is_a_result(value) == is_a_result

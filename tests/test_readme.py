@@ -9,6 +9,7 @@ import pytest
 
 import cli
 from commands import plain, recipes
+from helpers.data import write_images
 from zoo.scores.evaluation import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,7 +22,9 @@ COMMANDS = [line for line in EVERY if line not in PLAIN]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_parse(command, capsys):
+def test_commands_parse(command, capsys, tmp_path, monkeypatch):
+    write_images(tmp_path / "photos", 24)
+    monkeypatch.chdir(tmp_path)
     argv = shlex.split(command)
     assert argv[0] == "ganzoo"
     with pytest.raises(SystemExit) as end:

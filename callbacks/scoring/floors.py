@@ -37,7 +37,23 @@ class Floors(Callback):
     not stand out: too few are held out, or the score sees nothing. Another where a scorer of one's own, asked about
     the data's own classes, is right hardly more often than chance. Nothing where images are no pictures, where no
     distance chooses, and with Inception on a CPU, which would take minutes.
+
+    Attributes:
+        name: of the score, fid, kid or sliced_wasserstein; "" until it is known.
+        found: what `real`, `blurred` and `noise` get; empty where nothing is said.
     """
+
+    def __init__(self) -> None:
+        self.name, self.found = "", dict[str, float]()
+
+    @property
+    def is_clear(self) -> bool:
+        """Return whether real images stand out."""
+        return bool(self.found) and self.found["real"] < CLEAR * min(self.found["blurred"], self.found["noise"])
+
+    def is_a_result(self, value: float) -> bool:
+        """Return whether samples of this score are clearly better than blurred pictures; True where that is unknown."""
+        return not self.is_clear or value < CLEAR * self.found["blurred"]
 
     def is_needed(self, model: LightningModule, command: str) -> bool:
         """Return whether the command trains."""
@@ -57,11 +73,25 @@ class Floors(Callback):
             places, others = (drawn(len(split.images), count)[share] for split in (held_out, train))
             real = from_bytes(held_out.images[places]).to(pl_module.device)
             kinds = kinds_of(from_bytes(train.images[others]).to(pl_module.device))
-            found = {kind: distance(name, scores.scorer, real, images) for kind, images in kinds.items()}
+            self.name = name
+            self.found = {kind: distance(name, scores.scorer, real, images) for kind, images in kinds.items()}
             if trainer.is_global_zero:
-                say(name, found, count)
+                self.say(count)
                 if scores.scorer is not None and scores.scorer.name not in INDEX:
                     say_if_by_chance(scores.scorer, real, held_out.labels[places], getattr(trainer, "datamodule", None))
+
+    def say(self, count: int) -> None:
+        """Print the three, as a warning where real images do not stand out."""
+        row = "real training images {real:.4g}, blurred ones {blurred:.4g}, noise {noise:.4g}".format(**self.found)
+        if self.is_clear:
+            log.info("val/%s of %d images: %s", self.name, count, row)
+            return
+        other = "give a --scores.scorer" if self.name == PIXELS else "take another --scores.scorer"
+        log.warning(
+            "val/%s cannot tell good samples from bad ones here: %s, against %d held-out images; hold out more "
+            "(--data.init_args.val_share), or %s: %s",
+            self.name, row, count, other, ", ".join(INDEX),
+        )  # fmt: skip
 
 
 def score_of(trainer: Trainer, scores: Scores) -> str | None:
@@ -91,20 +121,6 @@ def distance(name: str, scorer: Scorer | None, real: Tensor, images: Tensor) -> 
     evaluation.update_real(real)
     evaluation.update_fake(images)
     return evaluation.compute()[name]
-
-
-def say(name: str, found: dict[str, float], count: int) -> None:
-    """Print the three, as a warning where real images do not stand out."""
-    row = f"real training images {found['real']:.4g}, blurred ones {found['blurred']:.4g}, noise {found['noise']:.4g}"
-    if found["real"] < CLEAR * min(found["blurred"], found["noise"]):
-        log.info("val/%s of %d images: %s", name, count, row)
-    else:
-        other = "give a --scores.scorer" if name == PIXELS else "take another --scores.scorer"
-        log.warning(
-            "val/%s cannot tell good samples from bad ones here: %s, against %d held-out images; hold out more "
-            "(--data.init_args.val_share), or %s: %s",
-            name, row, count, other, ", ".join(INDEX),
-        )  # fmt: skip
 
 
 def say_if_by_chance(scorer: Scorer, images: Tensor, labels: Tensor, data: Any) -> None:
