@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: catalogue docs help demo quick test test-all test-portable mutants lint types format clean
+.PHONY: catalogue docs notebook help demo quick test test-all test-portable mutants lint types format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,11 @@ types: .venv/installed-dev ## mypy
 docs: .venv/installed-dev ## the pages of docs/, the models and the docstrings as a site in docs/_build/html (a minute)
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo docs/_build/html/index.html
+
+notebook: .venv/installed-dev ## docs/tour.py as a notebook, run from top to bottom: docs/_build/tour.ipynb (a minute)
+	@mkdir -p docs/_build
+	PYTHONPATH=. $(BIN)/jupytext --quiet --to ipynb --execute --output docs/_build/tour.ipynb docs/tour.py
+	@echo docs/_build/tour.ipynb
 
 catalogue: .venv/installed-dev ## compute what `ganzoo list` and the help show from the models
 	$(BIN)/python -c 'from commands import catalogue; catalogue.write()'

@@ -18,12 +18,13 @@ class StepBar(ProgressBar):
     """One line: step of max_steps, steps/s, and the newest logged losses and images/s.
 
     Args:
-        refresh_seconds: how often the line is drawn on a terminal; a log file gets a line every 30 seconds.
+        refresh_seconds: how often the line is drawn on a terminal or in a notebook; a log file gets a line every 30
+            seconds.
     """
 
     def __init__(self, refresh_seconds: float = 0.5) -> None:
         super().__init__()
-        self.seconds = refresh_seconds if sys.stderr.isatty() else 30.0
+        self.seconds = refresh_seconds if sys.stderr.isatty() or "ipykernel" in sys.modules else 30.0
         self.bar: tqdm[Any] | None = None
         self.enabled = True
         self.messages = ExitStack()
