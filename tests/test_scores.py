@@ -50,7 +50,7 @@ def test_real_images_are_looked_at_once_in_a_run(tmp_path):
     assert callback.seen == 2 + 2 * 2  # two batches of real images, and two of fakes at each of two validations
 
 
-@pytest.mark.parametrize(("verb", "real", "fake"), [("fit", 180, 360), ("test", 360 + 360, 360)])
+@pytest.mark.parametrize(("verb", "real", "fake"), [("fit", 180, 360), ("test", 360 + 360 + 1257 + 180, 360)])
 def test_the_next_run_asks_the_scorer_about_generated_images_only(verb, real, fake, tmp_path):
     asked = []
 
@@ -61,7 +61,10 @@ def test_the_next_run_asks_the_scorer_about_generated_images_only(verb, real, fa
             self.scorer.register_forward_hook(lambda scorer, args, output: asked.append(asked.pop() + len(args[0])))
 
     metrics = [run(tmp_path, Asked(), verb, DigitsDataModule(batch_size=90)).callback_metrics for _ in range(2)]
-    assert asked == [real + fake, fake]  # at two validations; the test's other column is of training images
+    assert asked == [
+        real + fake,
+        fake,
+    ]  # at two validations; a test looks at all splits
     assert metrics[0].keys() == metrics[1].keys()
     assert_close(metrics[0], metrics[1], rtol=0, atol=0, equal_nan=True)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from callbacks.callbacks_of_type import callbacks_of_type
 from callbacks.checkpoints.last_checkpoint import are_finite
 from callbacks.scoring.scores import Scores
-from zoo.scores.table import KEYS, METRICS
+from zoo.scores.table import KEYS, METRICS, OF_TRAINING
 
 PIXELS = "sliced_wasserstein"
 
@@ -71,7 +71,9 @@ class BestCheckpoint(ModelCheckpoint):
         """Raise MisconfigurationException for a score that validation will not log, before anything is trained."""
         monitor = str(self.monitor)
         score = monitor.removeprefix("val/")
-        known = {key: metric for metric, keys in METRICS.items() for key in keys}
+        known = {key: metric for metric, keys in METRICS.items() if metric not in OF_TRAINING for key in keys}
+        if any(score in METRICS[metric] for metric in OF_TRAINING):
+            raise MisconfigurationException(f"best_checkpoint.monitor {monitor} is of tests, no validation computes it")
         if score not in known:  # another callback's, unless it looks like one of ours
             if meant := get_close_matches(monitor, [f"val/{key}" for key in known], n=1, cutoff=0.8):
                 raise MisconfigurationException(f"best_checkpoint.monitor {monitor}: did you mean {meant[0]}?")

@@ -48,8 +48,12 @@ class FeatureCache:
             batch_idx: see there.
             images: [N, C, H, W] in [-1, 1]: those of the batch that are scored, or as many of REFERENCE for them.
         """
-        device = trainer.lightning_module.device
         file = self.file(trainer, split, len(images_of(batch))) if isinstance(batch, Scaled) else None
+        return self.ask(trainer, file, batch_idx, images)
+
+    def ask(self, trainer: Trainer, file: "FeatureFile | None", batch_idx: int, images: Tensor) -> Scored:
+        """Return the features and logits of a batch of a file, on the model's device."""
+        device = trainer.lightning_module.device
         scored = file.get(batch_idx, len(images)) if file else None
         if scored is None:
             scored = self.scorer(images.to(device))
@@ -57,12 +61,18 @@ class FeatureCache:
                 file.add(batch_idx, scored)
         return Scored(*(part.to(device) for part in scored))  # a file is read to the CPU
 
-    def file(self, trainer: Trainer, split: str, batch_size: int) -> "FeatureFile | None":
-        """Return the file of a split, read at the first batch; None for a split that the data module does not have."""
+    def file(
+        self, trainer: Trainer, split: str, batch_size: int, num_samples: int | None = None
+    ) -> "FeatureFile | None":
+        """Return the file of a split, read at the first batch; None for a split that the data module does not have.
+
+        Of no more than `num_samples` images, the cache's own by default.
+        """
         images = split_of(trainer, split)
         if split not in self.files and images is not None:
             model = trainer.lightning_module  # bfloat16 rounds what the scorer sees, a device its products
-            share: list[int | str] = [trainer.global_rank, trainer.world_size, batch_size, self.num_samples]
+            most = self.num_samples if num_samples is None else num_samples
+            share: list[int | str] = [trainer.global_rank, trainer.world_size, batch_size, most]
             share += [str(model.dtype), model.device.type]
             if split == REFERENCE:  # whose images are as many as those of the test
                 share.append(len(trainer.datamodule.splits["test"].images))  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
-from zoo.scores.table import METRICS
+from zoo.scores.table import METRICS, OF_TRAINING
 
 
 def check_monitors(trainer: Trainer) -> None:
@@ -52,7 +52,7 @@ def check_early_stopping(trainer: Trainer, scores: Sequence[Any]) -> None:
     Raises:
         MisconfigurationException: a monitor is mistyped.
     """
-    known = [f"val/{key}" for keys in METRICS.values() for key in keys]
+    known = [f"val/{key}" for name, keys in METRICS.items() if name not in OF_TRAINING for key in keys]
     known += ["val/critic_gap", "train/critic_loss", "train/generator_loss"]
     for each in trainer.callbacks:  # type: ignore[attr-defined]
         if not isinstance(each, EarlyStopping):

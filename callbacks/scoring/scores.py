@@ -10,6 +10,7 @@ from torch import Tensor
 
 from callbacks.scoring import score_table
 from callbacks.scoring.feature_cache import FeatureCache
+from callbacks.scoring.memorisation import Memorisation
 from callbacks.scoring.monitors import check_early_stopping, check_interval, check_monitors
 from callbacks.scoring.reference import Reference, coverage_of_real
 from zoo.engine.inputs import images_of
@@ -26,7 +27,8 @@ class Scores(Callback):
     return, one for each held-out image. Real training images take their place for the table's other column, `unused`
     ones of the data module where few are trained on: the score to hope for. Metrics and scorer live here, not in the
     module, so no checkpoint carries them. Of a conditional model also those of labels: its fakes are asked for with the
-    classes of the held-out images.
+    classes of the held-out images. A test also compares them with the images trained on: scores of memorisation, for
+    whose other column validation images take the generator's place.
 
     Args:
         num_samples: how many images are scored at most, on all processes together; each scores one at least.
@@ -35,6 +37,7 @@ class Scores(Callback):
         scorer: see `zoo.scores.scorers.load_scorer`. By default the data module's if that is shipped with the zoo;
             else none, and `sliced_wasserstein` is the only score.
         metrics: names of `zoo.scores.table.SPECS`; all by default.
+        num_training: how many training images a test looks at for scores of memorisation, at most; 0 leaves these out.
     """
 
     def __init__(
@@ -43,11 +46,15 @@ class Scores(Callback):
         every_n_steps: int | None = None,
         scorer: str | None = None,
         metrics: Sequence[MetricName] = tuple(METRICS),
+        num_training: int = 60_000,
     ) -> None:
         for name, value in (("num_samples", num_samples), ("every_n_steps", every_n_steps)):
             if value is not None and value < 1:
                 raise ValueError(f"Scores: {name} must be at least 1, got {value}")
+        if num_training < 0:
+            raise ValueError(f"Scores: num_training must be at least 0, got {num_training}")
         self.num_samples, self.every_n_steps, self.scorer_name = num_samples, every_n_steps, scorer
+        self.num_training = num_training
         self.metrics, self.pixels = metrics, Evaluation(None, metrics)
         self.samples, self.real = 0, dict[str, float]()
         self.real_classes = 0  # that the scorer found among the real images of the last validation
@@ -59,6 +66,8 @@ class Scores(Callback):
         self.generated, reference = (Evaluation(scorer, self.metrics, num_labels) for _ in range(2))
         self.cache = FeatureCache(scorer, self.num_samples) if scorer and self.generated.scorer else None
         self.reference, self.current = Reference(reference, self.cache), self.generated
+        cache = FeatureCache(scorer, self.num_samples) if scorer else None
+        self.memorisation = Memorisation(scorer, self.metrics, self.num_training, self.num_samples, cache)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Load the scorer: one that is missing shall not be missed after hours."""
@@ -85,8 +94,11 @@ class Scores(Callback):
 
     def add(
         self, trainer: Trainer, split: str, outputs: Tensor, batch: Any, batch_idx: int
-    ) -> tuple[Tensor, Scored | None, Tensor | None]:
-        """Add a batch and the fakes made for it; return the real images that are scored, their features and labels."""
+    ) -> tuple[Tensor, Scored | None, Tensor | None, Scored | None]:
+        """Add a batch and the fakes made for it.
+
+        Returns the real images that are scored, their features and logits, their labels, and the fakes' features.
+        """
         # at least one on each process: a metric cannot be merged with one that has seen nothing
         wanted = max(1, len(range(trainer.global_rank, self.num_samples, trainer.world_size)))
         real, scored = images_of(batch)[: max(0, wanted - self.samples)], None
@@ -95,8 +107,8 @@ class Scores(Callback):
             self.predicted.index_fill_(0, scored.logits.argmax(dim=1), 1.0)
         labels = batch[1][: len(real)] if self.num_labels else None  # what fakes of a conditional model were asked for
         self.current.update_real(real, scored, labels)
-        self.current.update_fake(outputs[: len(real)], labels=labels)
-        return real, scored, labels
+        fake = self.current.update_fake(outputs[: len(real)], labels=labels)
+        return real, scored, labels, fake
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin a validation."""
@@ -125,13 +137,15 @@ class Scores(Callback):
         """Begin a test."""
         self.begin(pl_module)
         self.reference.begin(pl_module.device)
+        self.memorisation.begin(pl_module.device)
         self.current = self.generated
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Add the batch, the fakes made for it, and as many training images."""
-        real, scored, labels = self.add(trainer, "test", outputs, batch, batch_idx)
+        real, scored, labels, fake = self.add(trainer, "test", outputs, batch, batch_idx)
+        self.memorisation.add(batch, real, outputs[: len(real)], scored, fake)
         self.reference.add(trainer, batch, batch_idx, real, scored, labels, first=self.samples)
         self.samples += len(real)
 
@@ -141,9 +155,10 @@ class Scores(Callback):
             return
         if self.cache:
             self.cache.save()
-        scores = {f"test/{name}": value for name, value in self.generated.compute().items()}
+        copied, others = self.memorisation.compute(trainer)
+        scores = {f"test/{name}": value for name, value in (self.generated.compute() | copied).items()}
         pl_module.log_dict(scores, sync_dist=True)
-        self.real = self.reference.compute(trainer)
+        self.real = self.reference.compute(trainer) | others
         samples = torch.tensor(float(self.samples), device=pl_module.device)
         self.samples = int(trainer.strategy.reduce(samples, reduce_op="sum"))
 

@@ -45,9 +45,12 @@ def linear_scorer() -> Scorer:
 
 def evaluate(evaluation: Evaluation, real: torch.Tensor, fake: torch.Tensor, batch: int = 50) -> dict[str, float]:
     evaluation.reset()
-    for images, update in ((real, evaluation.update_real), (fake, evaluation.update_fake)):
-        for part, labels in zip(images.split(batch), turns(len(images)).split(batch), strict=True):
+    for given, update in ((real, evaluation.update_real), (fake, evaluation.update_fake)):
+        for part, labels in zip(given.split(batch), turns(len(given)).split(batch), strict=True):
             update(part, labels=labels)
+    if evaluation.sizes.has_training:
+        for part in images(70, seed=2).split(batch):
+            evaluation.update_training(part)
     return evaluation.compute()
 
 

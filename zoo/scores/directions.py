@@ -16,6 +16,7 @@ BEST: dict[str, Direction] = {
     "class_accuracy": "max",
     "class_fid": "min",
     "sliced_wasserstein": "min",
+    "mifid": "min",
     "modes_covered": "max",
     "high_quality": "max",
 }

@@ -7,6 +7,9 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
+#: Distances that `nearest` holds at once: 80 MB.
+PAIRS = 10_000_000
+
 
 class NeighbourMetric(Metric):
     """Keep the features of real and generated images, and ask which points lie in the balls around others.
@@ -66,3 +69,13 @@ def squared_distances(a: Tensor, b: Tensor) -> Tensor:
     """Return [N, M] for [N, F] and [M, F], by one matrix product; 0 may come out as a little less."""
     products = a @ b.T
     return products.mul_(-2).add_(a.square().sum(dim=1, keepdim=True)).add_(b.square().sum(dim=1))
+
+
+def nearest(points: Tensor, region: Tensor, count: int = 1) -> tuple[Tensor, Tensor]:
+    """Return squared distances [N, count] of `points` [N, F] to the nearest of `region` [M, F], and which these are.
+
+    At most PAIRS distances are held at once.
+    """
+    rows = max(1, PAIRS // max(1, len(region)))
+    found = [squared_distances(part, region).topk(count, largest=False) for part in points.split(rows)]
+    return torch.cat([each.values for each in found]), torch.cat([each.indices for each in found])

@@ -2,14 +2,17 @@
 
 from typing import TYPE_CHECKING, Literal
 
+from zoo.scores.authenticity import Authenticity
 from zoo.scores.class_accuracy import ClassAccuracy
 from zoo.scores.class_diversity import ClassDiversity
 from zoo.scores.class_fid import ClassFID
+from zoo.scores.ct_score import CTScore
 from zoo.scores.density_coverage import DensityCoverage
 from zoo.scores.fid import FID
 from zoo.scores.inception_score import InceptionScore
 from zoo.scores.kid import KID
 from zoo.scores.metric_spec import MetricSpec
+from zoo.scores.mifid import MiFID
 from zoo.scores.precision_recall import PrecisionRecall
 from zoo.scores.sliced_wasserstein import SlicedWasserstein
 
@@ -29,6 +32,9 @@ SPECS: dict[str, MetricSpec] = {
     "class_fid": MetricSpec(
         ("class_fid",), "features", lambda sizes: ClassFID(sizes.num_features, sizes.num_labels), labels="needed"),
     "sliced_wasserstein": MetricSpec(("sliced_wasserstein",), "pixels", lambda _: SlicedWasserstein()),
+    "authenticity": MetricSpec(("authenticity",), "features", lambda _: Authenticity(), "training"),
+    "ct_score": MetricSpec(("ct_score",), "features", lambda _: CTScore(), "training"),
+    "mifid": MetricSpec(("mifid",), "features", lambda sizes: MiFID(sizes.num_features), "training"),
 }
 # fmt: on
 
@@ -40,6 +46,9 @@ else:
 
 #: The scores that each metric gives.
 METRICS: dict[MetricName, tuple[str, ...]] = {name: spec.keys for name, spec in SPECS.items()}
+
+#: The metrics that look at the images trained on: of tests alone.
+OF_TRAINING = tuple(name for name, spec in SPECS.items() if spec.of == "training")
 
 #: The scores that need a scorer.
 KEYS = tuple(key for spec in SPECS.values() if spec.needs_scorer for key in spec.keys)
