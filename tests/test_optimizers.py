@@ -25,6 +25,7 @@ def one_line(config):
         {"name": "adam", "lr": 1e-4},
         {"name": "adam", "lr": 0, "betas": [0, 0.9], "eps": 0},
         {"name": "adam", "lr": 1e-4, "betas": (0.5, 0.999), "eps": 1e-7},
+        {"name": "adam", "lr": 1e-4, "betas": [0.5, 0.999], "eps": 0, "eps_root": 1e-8},
         {"name": "rmsprop", "lr": 5e-5, "alpha": 0.9, "eps": 1e-7},
         {"name": "rmsprop", "lr": 5e-5, "alpha": 0.9, "momentum": 0.5, "eps": 1e-7},
         {"name": "sgd", "lr": 1, "momentum": 0.9},
@@ -180,3 +181,56 @@ def test_zero_rate_holds_a_player_still():
 @pytest.mark.parametrize(("step", "share"), [(0, 1), (2, 1), (3, 3 / 4), (5, 1 / 4), (6, 0), (9, 0)])
 def test_a_rate_falls_from_all_to_nothing(step, share):
     assert decayed(step, 2, 6) == share
+
+
+# -- the constant under Adam's root: adam_updates of Salimans' and DeLiGAN's nn.py, three weights over four steps --
+
+GRADIENTS = [
+    [0.12794872113393596, -1.5284734588258844, -0.594467980004639],
+    [0.0027626589002131873, -0.018546280788065053, 0.006239011113263563],
+    [7.942844380620406e-06, 0.00021902023574142215, -1.348921466082706e-05],
+    [2.2100326268214894e-07, -3.404650089783805e-07, -5.77748541980522e-07],
+]
+WEIGHTS = [
+    [-0.3123284815435444, 0.3392847060461844, -0.15590853388271336],
+    [-0.31262848145191835, 0.3395847060455423, -0.15560853388695794],
+    [-0.3127760123297479, 0.3397295849440986, -0.1554700539925475],
+    [-0.3128534877025916, 0.3398056069896534, -0.15539734225933965],
+    [-0.31289524709141964, 0.33984658257316275, -0.15535815067864114],
+]
+
+
+def test_eps_root_is_under_the_root():
+    weight, unmoved = (nn.Parameter(torch.tensor(WEIGHTS[0], dtype=torch.float64)) for _ in range(2))
+    config = {"name": "adam", "lr": 3e-4, "betas": [0.5, 0.999], "eps": 0.0, "eps_root": 1e-8}
+    optimizer = build_optimizer(config, [weight, unmoved])
+    for gradient, expected in zip(GRADIENTS, WEIGHTS[1:], strict=True):
+        weight.grad = torch.tensor(gradient, dtype=torch.float64)
+        optimizer.step(lambda: 0.5)
+        torch.testing.assert_close(weight.tolist(), expected, rtol=0, atol=1e-12)
+    assert unmoved.tolist() == WEIGHTS[0]
+    assert unmoved not in optimizer.state
+    plain = nn.Parameter(torch.tensor(WEIGHTS[0], dtype=torch.float64))
+    plain.grad = torch.tensor([1e-6, 1e-6, 1e-6], dtype=torch.float64)
+    build_optimizer(config, [plain]).step()
+    assert plain.tolist()[0] == pytest.approx(WEIGHTS[0][0] - 3e-4 * 0.01, abs=1e-9)  # 1e-6 / sqrt(1e-12 + 1e-8)
+
+
+def test_eps_root_goes_on_from_a_saved_state():
+    config = {"name": "adam", "lr": 0.1, "betas": [0.5, 0.9], "eps": 0.0, "eps_root": 1e-2}
+    one, other = (nn.Parameter(torch.ones(3)) for _ in range(2))
+    first, second = (build_optimizer(config, [weight]) for weight in (one, other))
+    for weight, optimizer in ((one, first), (other, second)):
+        weight.grad = torch.tensor([1.0, 0.1, -0.01])
+        optimizer.step()
+    resumed = build_optimizer(config, [other])
+    resumed.load_state_dict(second.state_dict())
+    first.step()
+    resumed.step()
+    assert torch.equal(one, other)
+
+
+def test_eps_root_without_a_mean_of_squares_is_refused():
+    assert "eps_root needs a mean of squares" in one_line(
+        {"name": "adam", "lr": 0.1, "betas": [0.5, 0.0], "eps_root": 1}
+    )

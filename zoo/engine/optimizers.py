@@ -24,10 +24,12 @@ class OptimizerConfig(TypedDict):
     """Of RMSprop and SGD."""
     eps: NotRequired[float]
     """Of Adam and RMSprop, added outside the root."""
+    eps_root: NotRequired[float]
+    """Of Adam, added under the root, as in Salimans' and DeLiGAN's Theano code, which has no other."""
 
 
 _KEYS: dict[str, set[str]] = {
-    "adam": {"betas", "eps"},
+    "adam": {"betas", "eps", "eps_root"},
     "rmsprop": {"alpha", "momentum", "eps"},
     "sgd": {"momentum"},
 }
@@ -51,6 +53,38 @@ def check_optimizer(config: OptimizerConfig, role: str) -> None:
         # Only Python's own numbers: a checkpoint must load without pickle.
         if not all(type(number) in (int, float) and 0 <= number < below for number in numbers):
             raise ValueError(f"{role}: {key} must be {range_} and of type int or float, got {value!r}")
+    if config.get("eps_root") and not config.get("betas", [0.9, 0.999])[1]:
+        raise ValueError(f"{role}: eps_root needs a mean of squares: let the second of betas be above 0")
+
+
+class Adam(torch.optim.Adam):
+    """torch's with a constant under the root too: w <- w - lr m / (sqrt(v + eps_root) + eps), m and v unbiased.
+
+    That is Adam whose mean of squares takes in g^2 + eps_root: the kernels are torch's.
+
+    Args:
+        params: weights.
+        eps_root: at least 0.
+        **options: torch's.
+    """
+
+    def __init__(self, params: Iterable[nn.Parameter], eps_root: float, **options: Any) -> None:
+        super().__init__(params, **options)
+        self.defaults["eps_root"] = eps_root
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Move each weight that has a gradient."""
+        with torch.enable_grad():
+            loss = closure() if closure else None
+        for group in self.param_groups:
+            squares: list[Tensor] = []
+            self._init_group(group, [], [], [], squares, [], [])
+            beta = group["betas"][1]
+            if squares:  # which the step multiplies by beta
+                torch._foreach_add_(squares, (1 - beta) / beta * self.defaults["eps_root"])
+        super().step()
+        return loss
 
 
 class RMSprop(torch.optim.RMSprop):
@@ -137,4 +171,7 @@ def build_optimizer(
         return torch.optim.SGD(parameters, fused=fused, **options)
     # torch 2.15 refuses a mix of int and float
     betas = tuple(float(beta) ** correction for beta in options.pop("betas", (0.9, 0.999)))
-    return torch.optim.Adam(parameters, fused=fused, betas=betas, **options)
+    adam_class = Adam if options.get("eps_root") else torch.optim.Adam
+    if adam_class is torch.optim.Adam:
+        options.pop("eps_root", None)
+    return adam_class(parameters, fused=fused, betas=betas, **options)
