@@ -26,7 +26,7 @@ def parser() -> PlainParser:
     made.add_argument("--data", required=True, help="cifar10, digits, flowers, mnist, or a folder of images")
     made.add_argument("--data_dir", metavar="DIR", help="where data sets lie; $GANZOO_DATA, or data/")
     made.add_argument("--download", nargs="?", const="true", choices=("true",), help="fetch a data set that is missing")
-    made.add_argument("--resize", choices=("stretch", "crop", "pad"), help="of images, as in training")
+    made.add_argument("--resize", choices=("stretch", "crop", "pad", "drawing"), help="of images, as in training")
     made.add_argument("--flip", action="store_true", help="compare mirrored images too, as flowers always are")
     made.add_argument("--seeds", default="0-9", metavar="LIST", help="of the samples (default: 0-9)")
     made.add_argument("--labels", metavar="LIST", help="each seed with each of these; drawn by the seed without them")

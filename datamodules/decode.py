@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from datamodules.depth import depth_of, graded
+from datamodules.drawings import drawn
 from datamodules.errors import DataError
 from zoo.files.regular_files import open_regular
 
@@ -23,7 +24,7 @@ EXTENSIONS = (*JPEG, ".apng", ".bmp", ".dib", ".gif", ".pbm", ".pgm", ".png", ".
 #: Pictures of more pixels are decoded one at a time, whatever the threads: a small file may unpack to half a gigabyte.
 LARGE, ONE_LARGE = 2**24, Lock()
 
-Resize = Literal["stretch", "crop"]
+Resize = Literal["stretch", "crop", "drawing"]
 
 WHITE = (255, 255, 255, 255)
 
@@ -63,14 +64,14 @@ def read_image(path: Path, channels: int, size: int | tuple[int, int], resize: R
 
     What the file holds decides how it is decoded, not its name. Transparency is put onto white. RGB becomes grey by
     ITU-R 601 (PIL's "L"). Resizing is bilinear with antialiasing; "crop" resizes until the image covers `size` and
-    keeps the centre. Pixels of more than 8 bits are scaled by the range that the file states (a PNG's sBIT, a TIFF's
-    tags, a PGM's maximum), 16-bit ones that state none by 1/257.
+    keeps the centre; "drawing" is `drawings.drawn`. Pixels of more than 8 bits are scaled by the range that the file
+    states (a PNG's sBIT, a TIFF's tags, a PGM's maximum), 16-bit ones that state none by 1/257.
 
     Args:
         path: the file.
         channels: 3 for RGB, 1 for grey.
         size: height and width of the result, one number where they are equal.
-        resize: "stretch" or "crop".
+        resize: "stretch", "crop" or, of one channel, "drawing".
 
     Raises:
         Exception: whatever PIL raises for a file that is damaged or no image; OSError for what is no regular file;
@@ -79,11 +80,14 @@ def read_image(path: Path, channels: int, size: int | tuple[int, int], resize: R
     height, width = (size, size) if isinstance(size, int) else size
     with open_regular(path) as stream, Image.open(stream, formats=DECODERS) as file:
         # lets the JPEG decoder halve large photographs, but only while twice the size remains for the antialiasing
-        file.draft(None, (2 * width, 2 * height))
+        if resize != "drawing":  # whose lines are one pixel wide
+            file.draft(None, (2 * width, 2 * height))
         depth = depth_of(file, stream)
         with ONE_LARGE if file.width * file.height > LARGE else nullcontext():
             image, doubt, full = graded(ImageOps.exif_transpose(file), depth)
     image = on_white(image).convert("L" if channels == 1 else "RGB")
+    if resize == "drawing":
+        return Decoded(drawn(np.asarray(image), height, width)[None], doubt, full)
     box = centre_box(image.size, (width, height)) if resize == "crop" else None
     pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
     return Decoded(pixels.reshape(height, width, channels).transpose(2, 0, 1), doubt, full)

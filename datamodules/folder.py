@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from lightning.pytorch.utilities import rank_zero_info
@@ -44,7 +44,8 @@ class FolderDataModule(ImageDataModule):
         folder: the folder; a relative one that is not in the current directory is looked for in `data_dir`.
         image_size: height and width to resize to, or [height, width].
         channels: 3 for RGB, 1 for grey.
-        resize: `stretch` to that size, or `crop`: resize until it is covered, keep the centre.
+        resize: `stretch` to that size, or `crop`: resize until it is covered, keep the centre. `drawing`, of one
+            channel, makes thick light lines on black of dark ones on paper, and stretches: see `datamodules.drawings`.
         val_share: share of the images held out for validation, 0 to less than 1; at least one image if above 0.
         test_share: the same for the test.
         num_classes: how many classes the folder must have; None takes what is there. With it, a model can be described
@@ -69,8 +70,10 @@ class FolderDataModule(ImageDataModule):
             raise ValueError(f"image_size must be one number or [height, width], at least 1: got {image_size}")
         if channels not in (1, 3):
             raise ValueError(f"channels must be 1 or 3, got {channels}")
-        if resize not in ("stretch", "crop"):
-            raise ValueError(f"resize must be 'stretch' or 'crop', got {resize!r}")
+        if resize not in get_args(Resize):
+            raise ValueError(f"resize must be one of {', '.join(get_args(Resize))}; got {resize!r}")
+        if resize == "drawing" and channels != 1:
+            raise ValueError(f"resize=drawing makes grey images: channels must be 1, got {channels}")
         if not (val_share >= 0 and test_share >= 0 and val_share + test_share < 1):
             raise ValueError(f"val_share, test_share must be at least 0, below 1 together: {val_share}, {test_share}")
         self.folder, self.image_size, self.channels, self.resize = Path(folder), sides, channels, resize

@@ -110,7 +110,7 @@ WRONG = {
     "too many": (["--data", "photos", "--nearest", "50"], 2, ["--nearest 50", "training images"]),
     "no png": (["--data", "photos", "--out", "a.gif"], 2, ["--out must end in .png"]),
     "a resize of digits": (["--data", "digits", "--resize", "crop"], 2, ["--resize"]),
-    "photos padded": (["--data", "photos", "--resize", "pad"], 2, ["'stretch' or 'crop', got 'pad'"]),
+    "photos padded": (["--data", "photos", "--resize", "pad"], 2, ["stretch, crop, drawing; got 'pad'"]),
     "mnist cropped": (["--data", "mnist", "--resize", "crop"], 2, ["stretch, pad; got 'crop'"]),
     "a folder to fetch": (["--data", "photos", "--download"], 2, ["--download is for"]),
     "data that is not there": (["--data", "mnist", "--data_dir", "photos"], 1, ["not found", "--download=true"]),
