@@ -47,13 +47,14 @@ def describe(name: str) -> dict[str, Any]:
     import yaml
     from torch import device
 
+    from commands.parser import classes_of
     from zoo.networks import count_parameters
 
     recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
     data = build(recipe["data"])
     with warnings.catch_warnings(), device("meta"):  # counted without memory, however large
         warnings.simplefilter("ignore")  # what a model advises against is said in training
-        model = build(recipe["model"], image_shape=data.image_shape, num_classes=data.num_classes)
+        model = build(recipe["model"], image_shape=data.image_shape, num_classes=classes_of(data))
     return {
         "name": name,
         "model": type(model).__name__,

@@ -36,17 +36,27 @@ class CIFAR10DataModule(ImageDataModule):
         flip: mirror each training image left to right with probability 1/2.
         download: fetch and unpack cifar-10-binary.tar.gz (170 MB) if the folder is missing; one that lies in `data_dir`
             is unpacked without fetching it.
+        train_size: train on that many of the other training images, drawn at random, always the same ones, as DeLiGAN
+            does on 2,000; None takes all of them.
         **kwargs: see ImageDataModule.
     """
 
     scorer = "cifar10"
     num_classes = len(CLASSES)
 
-    def __init__(self, val_size: int = 5000, flip: bool = True, download: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        val_size: int = 5000,
+        flip: bool = True,
+        download: bool = False,
+        train_size: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(flip=flip, **kwargs)
-        if val_size < 1:
-            raise ValueError(f"val_size must be at least 1, got {val_size}")
-        self.val_size, self.download = val_size, download
+        for name, value in (("val_size", val_size), ("train_size", train_size)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.val_size, self.train_size, self.download = val_size, train_size, download
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -81,7 +91,17 @@ class CIFAR10DataModule(ImageDataModule):
                 f"{self.folder}: {len(train.images):,} training images cannot give {self.val_size:,} for validation; "
                 "lower --data.init_args.val_size"
             )
-        return held_out(train, val=self.val_size) | {"test": test}
+        splits = held_out(train, val=self.val_size) | {"test": test}
+        if self.train_size is None:
+            return splits
+        rest = splits["train"]
+        if self.train_size > len(rest.images):
+            raise DataError(
+                f"{self.folder}: {len(rest.images):,} images beside those for validation cannot give "
+                f"{self.train_size:,} to train; lower --data.init_args.train_size"
+            )
+        few = held_out(rest, few=self.train_size)
+        return splits | {"train": few["few"], "unused": few["train"]}
 
     def read(self, names: tuple[str, ...]) -> Images:
         """Read files, one after the other. Raise DataError."""

@@ -26,6 +26,22 @@ def test_records_are_a_label_and_three_planes_by_rows(tmp_path):
     assert labels.sort().values.tolist() == sorted([0, 1, 2, 3] * 5)
 
 
+def test_it_may_train_on_a_few_images_always_the_same_ones(tmp_path):
+    write_cifar10(tmp_path, 10)
+    whole, few = (module(tmp_path, train_size=size).load() for size in (None, 6))
+    assert {name: len(split.images) for name, split in few.items()} == {"train": 6, "unused": 41, "val": 3, "test": 10}
+    for name in ("val", "test"):
+        assert torch.equal(few[name].labels, whole[name].labels)
+    labels = torch.cat([few["train"].labels, few["unused"].labels])
+    assert torch.equal(labels.sort().values, whole["train"].labels.sort().values)
+    assert len(few["train"].labels.unique()) > 2  # of all of them, not the first
+    assert torch.equal(module(tmp_path, train_size=6).load()["train"].labels, few["train"].labels)
+    with pytest.raises(DataError, match="47 images beside those for validation cannot give 48 to train"):
+        module(tmp_path, train_size=48).load()
+    with pytest.raises(ValueError, match="train_size must be at least 1, got 0"):
+        module(tmp_path, train_size=0)
+
+
 def test_it_is_mirrored_and_has_ten_classes():
     data = CIFAR10DataModule()
     assert (data.flip, data.num_classes, data.image_shape, len(cifar10.CLASSES)) == (True, 10, (3, 32, 32), 10)

@@ -56,7 +56,8 @@ def flowers(folder, options):
 def cifar(folder, options):
     """The six files, with twelve records each."""
     write_cifar10(folder, 12)
-    return ["--data.init_args.val_size=8"]
+    argv = ["--data.init_args.val_size=8"]
+    return argv + (["--data.init_args.train_size=40"] if options.get("train_size") else [])
 
 
 def class_folders(folder, options):
@@ -227,6 +228,8 @@ COUNTS = {
     "ensemble_gan_toy": (8_100, 0, 129),
     "nx_gan_toy": (8_002, 0, 129),
     "deligan_mnist": (65_569, 3_000, 52_865),
+    "deligan_cifar10": (4_933_382, 20_000, 1_504_404),
+    "deligan_sketches": (659_682, 20_000, 86_372),
     "dcgan_flowers": (3_576_704, 0, 2_765_568),
     "cgan_mnist": (2_413_984, 0, 1_224_351),  # by hand, of the paper's widths
     "sagan_cifar10": (4_386_308, 0, 1_075_586),

@@ -1,4 +1,4 @@
-"""Schedules, which say who moves next: `Alternate`, and DeLiGAN's three rules, by which the generator's loss decides.
+"""Schedules, which say who moves next: `Alternate`, and DeLiGAN's three rules by which the generator's loss decides.
 
 A schedule is a state machine without tensors: who moves follows from the generator's loss and the state alone. Call
 `begin_epoch` before each pass over the data, `begin_batch` before each batch, then `moves_generator` `moves` times.
@@ -34,6 +34,13 @@ class Alternate(Schedule):
         is_generator = self.made >= self.critic_steps
         self.made = (self.made + 1) % self.moves
         return is_generator
+
+
+class ThreeGeneratorSteps(Alternate):
+    """DeLiGAN's rule for CIFAR-10 (dg_cifar.py): one move of the critic, then three of the generator."""
+
+    def __init__(self) -> None:
+        super().__init__(critic_steps=1, generator_steps=3)
 
 
 class ToyThreshold(Schedule):
@@ -140,7 +147,16 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "alternate": Alternate,
     "deligan_toy": ToyThreshold,
     "deligan_mnist": MNISTThreshold,
+    "deligan_cifar": ThreeGeneratorSteps,
     "deligan_sketches": SketchesThreshold,
 }
 
-__all__ = ["SCHEDULES", "Alternate", "MNISTThreshold", "Schedule", "SketchesThreshold", "ToyThreshold"]
+__all__ = [
+    "SCHEDULES",
+    "Alternate",
+    "MNISTThreshold",
+    "Schedule",
+    "SketchesThreshold",
+    "ThreeGeneratorSteps",
+    "ToyThreshold",
+]
