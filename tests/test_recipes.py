@@ -107,6 +107,7 @@ NARROW = {
 SLOW = {
     *("sagan_cifar10", "biggan_cifar10", "biggan_128", "sngan_cifar10", "cgan_pd_cifar10", "wgan_gp_cifar10"),
     *("dcgan_flowers", "r3gan_cifar10", "stylegan2_cifar10", "stylegan2_ada_cifar10", "stylegan2_ada_flowers"),
+    "deligan_cifar10",
 }
 STEPPED = [pytest.param(name, marks=pytest.mark.slow if name in SLOW else []) for name in NAMES]
 
