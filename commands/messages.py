@@ -113,7 +113,7 @@ def screen(command: str) -> str:
         ("--scores.scorer NAME", f"{', '.join(known['scorers'])}, or a file of ganzoo scorer"),
         ("--image_grid.every_n_steps N", "steps between pictures"),
         ("--loggers [A,B]", "wandb, csv, tensorboard"),
-        ("--init_from SOURCE", "begin with the weights that fit of a shipped name, bundle, checkpoint or run folder"),
+        ("--init_from SOURCE", "begin with weights of a bundle, checkpoint, run or shipped name"),
         ("--ckpt_path FILE", "or last, best; for fit also auto: resume if possible"),
         ("--seed_everything N", "0 unless given"),
         ("--print_config", "the whole configuration, nothing is run"),
