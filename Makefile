@@ -6,8 +6,16 @@ export OMP_NUM_THREADS ?= 1
 # pip is told not to compile torch's thousands of files; Python keeps what it compiles itself, unless this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
+# make demo TORCH=cpu has a torch without CUDA: a venv of 1 GB rather than 6. TORCH=cu126 has another CUDA's.
+TORCH ?=
+INDEX ?= https://download.pytorch.org/whl
+# uv is faster where it is installed; make UV= demo takes pip.
+UV ?= $(shell command -v uv 2>/dev/null)
+INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile)
+TORCH_FIRST = $(if $(TORCH),$(INSTALL) --index-url $(INDEX)/$(TORCH) torch torchvision)
+
 .DEFAULT_GOAL := help
-.PHONY: catalogue docs notebook help demo quick test test-all test-portable mutants lint types format clean
+.PHONY: catalogue constraints docs notebook release help demo quick test test-all test-portable mutants lint types format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -57,12 +65,28 @@ notebook: .venv/installed-dev ## docs/tour.py as a notebook, run from top to bot
 catalogue: .venv/installed-dev ## compute what `ganzoo list` and the help show from the models
 	$(BIN)/python -c 'from commands import catalogue; catalogue.write()'
 
+constraints: .venv/installed-dev ## the versions that are installed here, which passed, as constraints.txt for pip's option -c
+	$(BIN)/python -m pip freeze --exclude-editable | grep -vE '^(nvidia-|cuda-|triton|.*@ )' \
+	    | sed 's/+.*//' | tr '[:upper:]_' '[:lower:]-' | sort > constraints.txt
+
+release: .venv/installed-dev ## wheel and sdist in dist/, checked, installed into a fresh environment, and the demo run from there
+	rm -rf dist build
+	$(INSTALL) build twine
+	$(BIN)/python -m build --quiet
+	$(BIN)/python -m twine check --strict dist/*
+	$(PYTHON) -m venv dist/try
+	dist/try/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	cd dist && try/bin/ganzoo sample quickstart --seeds 0-7 --out pictures && try/bin/ganzoo fit --config quickstart \
+	    && try/bin/ganzoo test --config quickstart --ckpt_path last
+	rm -rf dist/try dist/runs dist/pictures
+	@ls dist
+
 format: .venv/installed-dev ## let ruff rewrite
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## remove the virtual environment and what tools left behind (runs/ and data/ stay)
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build docs/_build docs/models
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist docs/_build docs/models
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -70,9 +94,11 @@ clean: ## remove the virtual environment and what tools left behind (runs/ and d
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e .
+	$(TORCH_FIRST)
+	$(INSTALL) -e .
 	@touch $@
 
 .venv/installed-dev: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -e '.[dev]'
+	$(TORCH_FIRST)
+	$(INSTALL) -e '.[dev]'
 	@touch $@ .venv/installed

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from commands import catalogue, messages
+from commands import catalogue, installed, messages
 from commands.catalogue import FOLDER, names
 from commands.moved import translated_arguments
 
@@ -120,3 +120,6 @@ def list_recipes(argv: list[str]) -> None:
     as_json = parser.parse_args(argv).json
     rows = catalogue.rows(names())
     print(json.dumps(rows, indent=2) if as_json else table(rows))
+    if not as_json and (others := installed.models()):
+        print("\nModels of other packages, for --model:")
+        print(*(f"{name}  {path}" for name, path in others.items()), sep="\n")

@@ -9,7 +9,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from callbacks.scoring.guard import GuardError
-from commands import recipes, train_scorer
+from commands import installed, recipes, train_scorer
 from commands.command import ZooCLI
 from commands.interrupts import patient_interrupts
 from commands.messages import fail
@@ -84,7 +84,7 @@ def statuses() -> Iterator[None]:
 def train_or_use(argv: list[str], typed: list[str]) -> None:
     """Parse the arguments and run; `typed` are those that were typed, for the record."""
     try:
-        argv = recipes.files_first(recipes.recipes_to_paths(argv))
+        argv = recipes.files_first(recipes.recipes_to_paths(installed.with_class_paths(argv)))
         recipes.check_classes(argv)
     except ValueError as error:
         fail(2, f"--config: {error}")
