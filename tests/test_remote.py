@@ -56,6 +56,14 @@ def hub(tmp_path, monkeypatch):
         yield held
 
 
+@pytest.fixture
+def said(caplog):
+    """What was said; Lightning's loggers may not propagate to pytest's own handler."""
+    remote.log.addHandler(caplog.handler)
+    yield caplog
+    remote.log.removeHandler(caplog.handler)
+
+
 # -- what names a repository --
 
 
@@ -99,56 +107,56 @@ def test_a_folder_of_that_name_wins(hub, files, model, tmp_path):
 # -- fetched --
 
 
-def test_a_model_comes_by_commit_and_the_commit_is_said(hub, files, model, caplog):
+def test_a_model_comes_by_commit_and_the_commit_is_said(hub, files, model, said):
     first = hub.commit(NAME, files | {"evil.py": b"x", "pytorch_model.bin": b"x", "deep/config.json": b"x"})
     again = zoo.from_pretrained(NAME)
     assert torch.equal(images(sampler_of(again)), images(sampler_of(model)))
-    assert f"{NAME}@main is {NAME}@{first}" in caplog.text
+    assert f"{NAME}@main is {NAME}@{first}" in said.text
     fetched = {line.rsplit("/", 1)[1] for line in hub.asked if "/resolve/" in line}
     assert fetched == set(bundle.FILES)
     assert all(f"/resolve/{first}/" in line for line in hub.asked if "/resolve/" in line)
-    caplog.clear()
+    said.clear()
     hub.asked.clear()
     pinned = zoo.from_pretrained(NAME, revision=first)
     assert torch.equal(images(sampler_of(pinned)), images(sampler_of(model)))
     assert not hub.asked  # a commit that is here does not change
-    assert not caplog.text
+    assert not said.text
     second = hub.commit(NAME, files | {"README.md": b"new"})
     zoo.from_pretrained(NAME)
-    assert second in caplog.text
+    assert second in said.text
     hub.commit(NAME, files, branch="v1")
     assert sources.read(f"{NAME}@v1").name.startswith(f"{NAME}@")
 
 
-def test_without_a_network_the_cache_serves_and_says_which_commit(hub, files, model, monkeypatch, caplog):
+def test_without_a_network_the_cache_serves_and_says_which_commit(hub, files, model, monkeypatch, said):
     commit = hub.commit(NAME, files)
     with pytest.raises(CheckpointError, match=r"anna/digits has no revision 'v9'"):
         zoo.from_pretrained(NAME, revision="v9")
     zoo.from_pretrained(NAME)
-    caplog.clear()
+    said.clear()
     monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
     again = zoo.from_pretrained(NAME)
     assert torch.equal(images(sampler_of(again)), images(sampler_of(model)))
-    assert "127.0.0.1:9 does not answer" in caplog.text
-    assert f"{NAME}@main was {NAME}@{commit}" in caplog.text
+    assert "127.0.0.1:9 does not answer" in said.text
+    assert f"{NAME}@main was {NAME}@{commit}" in said.text
     zoo.from_pretrained(f"{NAME}@{commit}")
     with pytest.raises(CheckpointError, match=r"anna/digits@v1: 127.0.0.1:9 does not answer"):
         zoo.from_pretrained(f"{NAME}@v1")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     huggingface_hub.close_session()
     zoo.from_pretrained(NAME)
-    assert "HF_HUB_OFFLINE is set" in caplog.text
+    assert "HF_HUB_OFFLINE is set" in said.text
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     huggingface_hub.close_session()
 
 
-def test_a_hub_that_is_broken_is_one_that_does_not_answer(hub, files, caplog):
+def test_a_hub_that_is_broken_is_one_that_does_not_answer(hub, files, said):
     commit = hub.commit(NAME, files)
     zoo.from_pretrained(NAME)
     hub.status = 503
     zoo.from_pretrained(NAME)
-    assert "answers 503" in caplog.text
-    assert f"was {NAME}@{commit}" in caplog.text
+    assert "answers 503" in said.text
+    assert f"was {NAME}@{commit}" in said.text
 
 
 # -- refused --
