@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from zoo.engine.errors import CheckpointError
 from zoo.files.regular_files import open_regular
-from zoo.networks import NETWORKS
 
 FORMAT = 1
 MAX_BYTES = 2**20  # of the file
@@ -166,6 +165,8 @@ def check_types(found: dict[str, Any], keys: dict[str, tuple[type, ...]], name: 
 
 def classes_of(arguments: dict[str, Any]) -> int | None:
     """Return how many classes a generator of the zoo's networks takes; None where it takes none, as its critic may."""
+    from zoo.networks import NETWORKS  # imports torch, which the table of shipped models needs not
+
     pair = NETWORKS.get(arguments.get("network", ""))
     takes = pair is None or "num_classes" in inspect.signature(pair.generator).parameters
     return arguments.get("num_classes") if takes else None
