@@ -6,6 +6,7 @@ from pathlib import Path
 
 from commands.numbers import sequence
 from commands.plain import PlainParser, report
+from commands.starts import add_starts, starts
 
 KINDS = ".gif", ".png", ".mp4"
 
@@ -14,7 +15,7 @@ def parser() -> PlainParser:
     """Return what reads the command's arguments."""
     made = PlainParser("interpolate", "The way from one seed or label to the next, as a GIF, an MP4 or rows of a PNG.")
     made.add_source()
-    made.add_argument("--seeds", default="0-3", metavar="LIST", help="the way's ends, such as 3,7,12 (default: 0-3)")
+    add_starts(made, "0-3", "the way's ends, such as 3,7,12")
     made.add_argument("--labels", metavar="LIST", help="one for each seed, one for all, or many for one seed")
     made.add_argument(
         "--steps", type=int, metavar="N", help="images from one end to the next (default: 30; of a PNG 8)"
@@ -32,7 +33,6 @@ def main(argv: Sequence[str]) -> None:
     Raises ValueError for wrong values, CheckpointError for a source that is not what it should be, OSError.
     """
     given = parser().parse_args(argv)
-    seeds = sequence("--seeds", given.seeds)
     labels = None if given.labels is None else sequence("--labels", given.labels)
     kind = given.out.suffix.lower()
     if kind not in KINDS:
@@ -46,12 +46,11 @@ def main(argv: Sequence[str]) -> None:
 
     from commands import moving_pictures
     from commands.sample_files import save
-    from commands.sampling import sampler_of
     from zoo.hub import paths
     from zoo.hub.pictures import are_pictures, png
 
+    sampler, seeds, _ = starts(given, sequence)
     keys = paths.keys_of(seeds, labels)
-    sampler = sampler_of(given.source)
     sampler.check(labels, given.truncation)
     if not are_pictures(sampler.image_shape):
         raise ValueError(f"{given.source} makes points, not pictures: there is nothing to be seen between them")

@@ -13,7 +13,13 @@ from zoo.hub.seeds import Made
 
 
 def write(
-    made: Iterable[tuple[int, Made]], image_shape: Sequence[int], out: Path, columns: int | None, grid: bool, npy: bool
+    made: Iterable[tuple[int, Made]],
+    image_shape: Sequence[int],
+    out: Path,
+    columns: int | None,
+    grid: bool,
+    npy: bool,
+    name: str = "seed",
 ) -> list[Path]:
     """Write images as they come, and return the files.
 
@@ -24,12 +30,13 @@ def write(
         columns: of the grid; None for a square one.
         grid: write `grid.png` too.
         npy: write `images.npy` too.
+        name: what seeds are called in the files' names.
     """
     are_png, written, kept, lines = are_pictures(image_shape), [], [], []
     for seed, (image, label) in made:
         if are_png:
             marked = "" if label is None else f"_label{label}"
-            written.append(save(out / f"seed{seed:04}{marked}.png", png(picture(image))))
+            written.append(save(out / f"{name}{seed:04}{marked}.png", png(picture(image))))
         else:
             lines.append(",".join(map(str, [seed, "" if label is None else label, *image.flatten().tolist()])))
         if npy or (grid and are_png):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from commands import catalogue
 from commands.numbers import numbers
 from commands.plain import PlainParser, report
+from commands.starts import add_starts, starts
 
 if TYPE_CHECKING:
     from zoo.hub.seeds import Made, SeedSampler
@@ -20,7 +21,7 @@ def parser() -> PlainParser:
     """Return what reads the command's arguments."""
     made = PlainParser("sample", "An image for each seed: the same one whatever else is asked for.")
     made.add_source()
-    made.add_argument("--seeds", default="0-63", metavar="LIST", help="numbers and ranges: 0-63,100 (default: 0-63)")
+    add_starts(made, "0-63", "numbers and ranges, such as 0-63,100")
     made.add_argument("--labels", metavar="LIST", help="each seed with each of these; drawn by the seed without them")
     made.add_argument("--truncation", type=float, metavar="X", help="cut normal latents to [-X, X]: fewer odd images")
     made.add_argument("--grid", action="store_true", help="all of them in grid.png too, a row for each label")
@@ -35,18 +36,17 @@ def main(argv: Sequence[str]) -> None:
     Raises ValueError for wrong values, CheckpointError for a source that is not what it should be, OSError.
     """
     given = parser().parse_args(argv)
-    seeds = numbers("--seeds", given.seeds)
     labels = None if given.labels is None else numbers("--labels", given.labels)
     if given.truncation is not None and not 0 < given.truncation < math.inf:
         raise ValueError(f"--truncation must be finite and above 0, got {given.truncation}")
-    sampler = sampler_of(given.source)
+    sampler, seeds, name = starts(given, numbers)
     sampler.check(labels, given.truncation)
     from commands import sample_files
 
     wanted = [(seed, label) for label in (labels or NO_LABEL) for seed in seeds]
     made = with_progress(images(sampler, wanted, given.truncation), len(wanted))
     columns = len(seeds) if labels else None
-    report(sample_files.write(made, sampler.image_shape, given.out, columns, given.grid, given.npy))
+    report(sample_files.write(made, sampler.image_shape, given.out, columns, given.grid, given.npy, name))
 
 
 def sampler_of(source: str) -> "SeedSampler":

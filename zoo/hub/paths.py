@@ -11,7 +11,6 @@ from torch import Tensor
 
 from zoo.engine.batch import Latents
 from zoo.engine.evaluation import of_each
-from zoo.engine.randomness import seeded
 from zoo.engine.sampler import evaluating
 from zoo.hub.between import Between
 from zoo.hub.seeds import SeedSampler
@@ -37,7 +36,7 @@ class SeedPath:
         self.sampler, self.keys = sampler, list(keys)
         self.how = of_each(sampler.sampling | ({} if truncation is None else {"truncation": truncation}))
         of_prior = sampler.sampler.of_prior(self.how)
-        self.drawn = [sampler.draw(seeded("image", seed), label, **of_prior) for seed, label in keys]
+        self.drawn = [sampler.start(seed, label, **of_prior)[:2] for seed, label in keys]
 
     @torch.no_grad()
     def at(self, number: int, share: float) -> Tensor:
@@ -73,9 +72,7 @@ class SeedPath:
 
     def noise(self) -> torch.Generator:
         """Return what a generator's own noise is drawn from: that of the first seed, after its latent."""
-        source = seeded("image", self.keys[0][0])
-        self.sampler.draw(source, None)
-        return source
+        return self.sampler.start(*self.keys[0])[2]
 
 
 def straight(first: Tensor, second: Tensor, share: float) -> Tensor:

@@ -51,16 +51,18 @@ class SeedSampler:
             truncation: in the place of the model's own.
         """
         how = of_each(self.sampling | ({} if truncation is None else {"truncation": truncation}))
-        source = seeded("image", seed)
         with evaluating(self.sampler):
-            latents = self.latents(source, label, **self.sampler.of_prior(how))
+            noise, labels, source = self.start(seed, label, **self.sampler.of_prior(how))
+            latents = Latents(self.sampler.prior.place(noise, labels), labels)
             image = self.sampler.generate(latents, source, **how)[0].float()
-        return Made(image, None if latents.labels is None else int(latents.labels))
+        return Made(image, None if labels is None else int(labels))
 
-    def latents(self, source: torch.Generator, label: int | None, truncation: float | None = None) -> Latents:
-        """Draw a latent, [1, D], and its label."""
-        noise, labels = self.draw(source, label, truncation)
-        return Latents(self.sampler.prior.place(noise, labels), labels)
+    def start(
+        self, seed: int, label: int | None, truncation: float | None = None
+    ) -> tuple[Tensor, Tensor | None, torch.Generator]:
+        """Return the noise [1, D] of a seed, its label [1], and what the generator's own noise is drawn from then."""
+        source = seeded("image", seed)
+        return *self.draw(source, label, truncation), source
 
     def draw(
         self, source: torch.Generator, label: int | None, truncation: float | None = None
