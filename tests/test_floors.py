@@ -82,7 +82,7 @@ def test_training_is_the_same_without(caplog, tmp_path):
 
 def test_the_kinds_are_as_they_are_called():
     real = torch.rand(5, 3, 32, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    kinds = kinds_of(real)
+    kinds = kinds_of(real, torch.Generator().manual_seed(0))
     assert {kind: images.shape for kind, images in kinds.items()} == dict.fromkeys(kinds, real.shape)
     assert torch.equal(kinds["real"], real)
     assert kinds["blurred"].std() < 0.2 * real.std()

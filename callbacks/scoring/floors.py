@@ -1,7 +1,7 @@
 """What the score that chooses checkpoints is worth: real images beside blurred ones and noise, before training."""
 
 import logging
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -22,12 +22,22 @@ log = logging.getLogger("lightning.pytorch.ganzoo")
 
 #: Images of each kind that are looked at, at most: a second of one core with a shipped scorer.
 MOST = 1000
+BATCH = 100
 #: Real images must get less than this share of what blurred ones and noise get.
 CLEAR = 0.5
 #: A scorer this near to chance tells nothing: 0 is chance, 1 is always right.
 NEAR_CHANCE = 0.15
 #: Scores whose best value is the least, as distances are.
 DISTANCES = "fid", "kid", PIXELS
+
+
+class Pairs(NamedTuple):
+    """Images, bytes or floats [N, C, H, W] of each kind, and which of them are compared, int64 [M] of each."""
+
+    held_out: Tensor
+    train: Tensor
+    places: Tensor
+    others: Tensor
 
 
 class Floors(Callback):
@@ -71,14 +81,16 @@ class Floors(Callback):
                 continue
             share = slice(trainer.global_rank, count, trainer.world_size)
             places, others = (drawn(len(split.images), count)[share] for split in (held_out, train))
-            real = from_bytes(held_out.images[places]).to(pl_module.device)
-            kinds = kinds_of(from_bytes(train.images[others]).to(pl_module.device))
             self.name = name
-            self.found = {kind: distance(name, scores.scorer, real, images) for kind, images in kinds.items()}
+            self.found = found(
+                name, scores.scorer, Pairs(held_out.images, train.images, places, others), pl_module.device
+            )
             if trainer.is_global_zero:
                 self.say(count)
                 if scores.scorer is not None and scores.scorer.name not in INDEX:
-                    say_if_by_chance(scores.scorer, real, held_out.labels[places], getattr(trainer, "datamodule", None))
+                    some = places[:BATCH]
+                    images = from_bytes(held_out.images[some]).to(pl_module.device)
+                    say_if_by_chance(scores.scorer, images, held_out.labels[some], getattr(trainer, "datamodule", None))
 
     def say(self, count: int) -> None:
         """Print the three, as a warning where real images do not stand out."""
@@ -106,21 +118,24 @@ def drawn(size: int, count: int) -> Tensor:
     return torch.randperm(size, generator=torch.Generator().manual_seed(0))[:count]
 
 
-def kinds_of(real: Tensor) -> dict[str, Tensor]:
+def kinds_of(real: Tensor, random: torch.Generator) -> dict[str, Tensor]:
     """Return real images [N, C, H, W] in [-1, 1], the same blurred to an eighth of their sides, and as much noise."""
     sides = [max(1, side // 8) for side in real.shape[2:]]
     blurred = F.interpolate(F.interpolate(real, sides, mode="area"), real.shape[2:], mode="bilinear")
-    noise = torch.rand(real.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    return {"real": real, "blurred": blurred, "noise": noise.to(real.device)}
+    return {"real": real, "blurred": blurred, "noise": (torch.rand(real.shape, generator=random) * 2 - 1).to(real)}
 
 
-def distance(name: str, scorer: Scorer | None, real: Tensor, images: Tensor) -> float:
-    """Return a score of images against real ones; on every process, each with its share."""
+def found(name: str, scorer: Scorer | None, pairs: Pairs, device: torch.device) -> dict[str, float]:
+    """Return the score of each kind against held-out images; on every process, each with its share."""
     metric = next(metric for metric, keys in METRICS.items() if name in keys)
-    evaluation = Evaluation(scorer, [metric]).to(real.device)
-    evaluation.update_real(real)
-    evaluation.update_fake(images)
-    return evaluation.compute()[name]
+    evaluations, random = dict[str, Evaluation](), torch.Generator().manual_seed(0)
+    for held_out, others in zip(pairs.places.split(BATCH), pairs.others.split(BATCH), strict=True):
+        real, scored = from_bytes(pairs.held_out[held_out]).to(device), None
+        for kind, images in kinds_of(from_bytes(pairs.train[others]).to(device), random).items():
+            each = evaluations.setdefault(kind, Evaluation(scorer, [metric]).to(device))
+            scored = each.update_real(real, scored)
+            each.update_fake(images)
+    return {kind: each.compute()[name] for kind, each in evaluations.items()}
 
 
 def say_if_by_chance(scorer: Scorer, images: Tensor, labels: Tensor, data: Any) -> None:
