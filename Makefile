@@ -15,7 +15,7 @@ INSTALL := $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/py
 TORCH_FIRST = $(if $(TORCH),$(INSTALL) --index-url $(INDEX)/$(TORCH) torch torchvision)
 
 .DEFAULT_GOAL := help
-.PHONY: catalogue constraints docs notebook release help demo quick test test-all test-portable mutants lint types format clean
+.PHONY: catalogue constraints docs notebook release schema help demo quick test test-all test-portable mutants lint types format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -64,6 +64,9 @@ notebook: .venv/installed-dev ## docs/tour.py as a notebook, run from top to bot
 
 catalogue: .venv/installed-dev ## compute what `ganzoo list` and the help show from the models
 	$(BIN)/python -c 'from commands import catalogue; catalogue.write()'
+
+schema: .venv/installed-dev ## configs/schema.json, by which editors complete recipes
+	$(BIN)/python -c 'from commands import schema; schema.write()'
 
 constraints: .venv/installed-dev ## the versions that are installed here, which passed, as constraints.txt for pip's option -c
 	$(BIN)/python -m pip freeze --exclude-editable | grep -vE '^(nvidia-|cuda-|triton|.*@ )' \
