@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 import cli
 import zoo
@@ -148,24 +149,52 @@ def test_numbers_are_each_there_once_in_their_order():
 # -- bundles by command --
 
 
-def test_fit_leaves_a_bundle_and_the_command_makes_the_same(run, capsys):
+def configuration(folder):
+    return json.loads((folder / bundle.CONFIG).read_text())
+
+
+def test_fit_leaves_the_best_weights_and_the_command_makes_the_same(run, capsys):
+    """The validations of steps 2 and 4, of which one is the best."""
     folder = run("fit", "--model.init_args.average={name: steps, decay: 0.9}")
-    assert f"bundle:      {folder.relative_to(Path.cwd()) / 'bundle'}" in capsys.readouterr().out
-    config = json.loads((folder / "bundle" / bundle.CONFIG).read_text())
-    assert (config["class"], config["recipe"], config["data"], config["step"]) == ("WGANGP", "tiny", "Digits", 4)
-    assert config["images"] == 4 * 5 * 4  # steps, critic updates, batch
+    best = torch.load(folder / "checkpoints/best.ckpt", weights_only=True)
+    step, told = best["global_step"], capsys.readouterr().out
+    assert f"bundle:      {folder.relative_to(Path.cwd()) / 'bundle'} (the best weights, of step {step})" in told
+    config = configuration(folder / "bundle")
+    assert (config["class"], config["recipe"], config["data"], config["step"]) == ("WGANGP", "tiny", "Digits", step)
+    assert config["images"] == step * 5 * 4  # steps, critic updates, batch
     assert config["weights"]["generator"] == "average"
     assert config["command"].startswith("ganzoo fit --config tiny.yaml")
+    weights = load_file(folder / "bundle" / bundle.WEIGHTS)
+    assert torch.equal(weights["critic.body.1.weight"], best["state_dict"]["critic.body.1.weight"])
+    rows = list(csv.DictReader((folder / "metrics.csv").read_text().splitlines()))
+    (row,) = (row for row in rows if int(row["step"]) == step and row["val/fid"])
+    scores = config["scores"]
+    assert scores["generated"]["fid"] == pytest.approx(float(row["val/fid"]), rel=1e-4)
+    assert (scores["scorer"], scores["samples"], scores["split"], scores["real"]) == ("digits", 8, "val", {})
+    card = (folder / "bundle" / bundle.CARD).read_text()
+    assert f"| fid | {scores['generated']['fid']:.4f} |" in card
+    assert "Of 8 generated images against as many of validation, through the scorer `digits`" in card
+    assert f"| steps | {step} |" in card
     cli.main(["bundle", str(folder), "--out", "again"])
-    for name in (bundle.WEIGHTS, bundle.CONFIG, bundle.SAMPLES):
+    for name in (bundle.WEIGHTS, bundle.CONFIG, bundle.SAMPLES, bundle.CARD):
         assert Path("again", name).read_bytes() == (folder / "bundle" / name).read_bytes(), name
     run("test", f"--ckpt_path={folder / 'checkpoints' / 'last.ckpt'}")
     cli.main(["bundle", str(folder / "checkpoints" / "last.ckpt"), "--out", "scored", "--half", "--both"])
-    config = json.loads(Path("scored", bundle.CONFIG).read_text())
+    config = configuration(Path("scored"))
+    assert config["step"] == 4
     assert config["scores"]["generated"].keys() >= {"fid", "sliced_wasserstein"}
+    assert "split" not in config["scores"]
     assert (config["weights"]["precision"], config["weights"]["generator"]) == ("float16", "both")
     cli.main(["sample", str(folder), "--seeds", "1", "--out", "out"])
     assert pixels(Path("out/seed0001.png")).shape == (8, 8)
+
+
+def test_without_a_best_checkpoint_fit_leaves_the_last_weights(run, capsys):
+    folder = run("fit", "--trainer.limit_val_batches=0", "--trainer.max_steps=3")
+    assert not (folder / "checkpoints/best.ckpt").exists()
+    assert "bundle (the last weights, of step 3)" in capsys.readouterr().out
+    assert configuration(folder / "bundle")["step"] == 3
+    assert configuration(folder / "bundle")["scores"] is None
 
 
 def test_a_run_outlives_a_bundle_that_cannot_be_written(run, monkeypatch, caplog, capsys):

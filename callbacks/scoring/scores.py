@@ -57,6 +57,7 @@ class Scores(Callback):
         self.num_training = num_training
         self.metrics, self.pixels = metrics, Evaluation(None, metrics)
         self.samples, self.real = 0, dict[str, float]()
+        self.validated = 0  # images that the last validation scored, on all processes
         self.real_classes = 0  # that the scorer found among the real images of the last validation
         self.look_through(None, None)
 
@@ -129,6 +130,8 @@ class Scores(Callback):
         if self.cache:
             self.cache.save()
         self.real_classes = int((trainer.strategy.reduce(self.predicted, reduce_op="sum") > 0).sum())
+        samples = torch.tensor(float(self.samples), device=pl_module.device)
+        self.validated = int(trainer.strategy.reduce(samples, reduce_op="sum"))
         missing = dict.fromkeys(self.generated.keys, math.nan)  # where it was not due
         scores = missing | self.current.compute()
         pl_module.log_dict({f"val/{name}": value for name, value in scores.items()}, sync_dist=True)

@@ -114,13 +114,31 @@ def scores(held: dict[str, Any] | None) -> str:
     if not held:
         return "## Scores\n\nNot scored. `ganzoo test --ckpt_path CKPT`, then `ganzoo bundle CKPT`, puts scores here."
     generated, real = held["generated"], held["real"]
+    if held.get("split") == "val":
+        return validated(held)
     rows = [f"| {key} | {generated[key]:.4f} | {number(real.get(key))} |" for key in SHOWN if key in generated]
     return (
-        f"## Scores\n\nOf {held['samples']:,} generated images against as many held-out ones, through the scorer "
-        f"`{held['scorer']}` of ganzoo; `real`: training images in the place of generated ones, the score to hope for. "
+        f"## Scores\n\nOf {held['samples']:,} generated images against as many held-out ones, {by_scorer(held)}; "
+        "`real`: training images in the place of generated ones, the score to hope for. "
         "Comparable with each other, never with numbers from the Inception network.\n\n"
         "| score | generated | real |\n| --- | --- | --- |\n" + "\n".join(rows)
     )
+
+
+def validated(held: dict[str, Any]) -> str:
+    """Return the table of a validation's scores, by which the weights were chosen."""
+    rows = [f"| {key} | {held['generated'][key]:.4f} |" for key in SHOWN if key in held["generated"]]
+    return (
+        f"## Scores\n\nOf {held['samples']:,} generated images against as many of validation, {by_scorer(held)}. These "
+        "weights were chosen by them among those of the run's validations: a test's scores are a little worse. "
+        "Comparable with each other, never with numbers from the Inception network.\n\n"
+        "| score | generated |\n| --- | --- |\n" + "\n".join(rows)
+    )
+
+
+def by_scorer(held: dict[str, Any]) -> str:
+    """Return what looked at the images."""
+    return f"through the scorer `{held['scorer']}` of ganzoo" if held["scorer"] else "pixel by pixel"
 
 
 def number(value: float | None) -> str:

@@ -32,6 +32,8 @@ WEIGHTS = {"sha256": r"[0-9a-f]{64}", "precision": "float32|float16", "generator
 SCORES: dict[str, tuple[type, ...]] = {
     "scorer": (str, type(None)), "samples": (int,), "generated": (dict,), "real": (dict,),
 }  # fmt: skip
+#: The images that scores are of: those of a test unless a bundle says `val`.
+SPLIT: dict[str, tuple[type, ...]] = {"split": (str,)}
 
 
 class Training(NamedTuple):
@@ -41,7 +43,7 @@ class Training(NamedTuple):
         recipe: its name.
         command: that trained it.
         scores: what `test` wrote of these weights, as `scores.json` has it: scorer, samples and, for each score, what
-            is `generated` and `real`.
+            is `generated` and `real`; or of a validation, with `split` val.
     """
 
     recipe: str | None = None
@@ -80,6 +82,8 @@ def describe(saved: dict[str, Any], training: Training, sha256: str, precision: 
 def by_kind(result: dict[str, Any]) -> dict[str, Any]:
     """Return the result of a test with all generated scores together, then all real ones, less those that are none."""
     made: dict[str, Any] = {"scorer": result.get("scorer"), "samples": result.get("samples", 0)}
+    if "split" in result:
+        made["split"] = result["split"]
     for kind in ("generated", "real"):
         rows = {name: row.get(kind) for name, row in result.get("scores", {}).items()}
         made[kind] = {name: value for name, value in rows.items() if value is not None}
@@ -147,7 +151,7 @@ def check_config(config: Any, name: str) -> None:
     if config["step"] < 0 or (config["images"] or 0) < 0:
         raise CheckpointError(f"{name}: step is {config['step']}, images {config['images']}")
     if (scores := config["scores"]) is not None:
-        check_types(scores, SCORES, f"{name}: scores")
+        check_types(scores, SCORES | (SPLIT if "split" in scores else {}), f"{name}: scores")
         values = [*scores["generated"].values(), *scores["real"].values()]
         if not all(isinstance(value, int | float) for value in values):
             raise CheckpointError(f"{name}: scores that are no numbers")
