@@ -63,6 +63,35 @@ def minibatch(x, take):
     return np.concatenate([x, closeness.sum(1) / closeness.sum()], 1)
 
 
+def without_bias(layer):
+    return lambda x, take: layer(x, lambda _: (*take(1), np.zeros(1)))
+
+
+def weight_norm(layer, axis=0):
+    """Outputs lie along the axis of the weight."""
+
+    def normed(x, take):
+        weight, bias, g = take(3)
+        others = tuple(each for each in range(weight.ndim) if each != axis)
+        weight = weight * np.expand_dims(g / np.sqrt(1e-6 + (weight**2).sum(others)), others)
+        return layer(x, lambda _: (weight, bias))
+
+    return normed
+
+
+def shift_norm(x, take):
+    beta, mean, variance = (each.reshape(-1, *[1] * (x.ndim - 2)) for each in take(3))
+    return (x - mean) / np.sqrt(variance + 1e-6) + beta
+
+
+def others(x, take):
+    direction, log_scale, bias = take(3)
+    scale = np.exp(log_scale) / np.sqrt((direction**2).sum(0))
+    projected = np.einsum("ni,ikd->nkd", x, direction * scale)
+    closeness = np.exp(-np.abs(projected[:, None] - projected[None]).sum(-1))
+    return np.concatenate([x, closeness.sum(1) - 1 + bias], 1)
+
+
 def shape(*sides):
     return lambda x, _: x.reshape(len(x), *sides)
 
@@ -95,6 +124,14 @@ def maximum(x, _):
     return x.max((2, 3))
 
 
+def average(x, _):
+    return x.mean((2, 3))
+
+
+def log_sum_exp(x, _):
+    return np.log(np.exp(x).sum(1))
+
+
 def one_hot_of_the_slot(x, _):
     return np.concatenate([np.eye(50)[np.arange(len(x)) % 50], x], 1)
 
@@ -117,6 +154,21 @@ def keras_critic(norm, *dropout):
 def matlab_critic(*last):
     block = [conv(2, 1, 2), layer_norm, leaky]
     return [conv(2, 1, 2), leaky, *3 * block, conv(1, 0, 0), *last]
+
+
+def deligan_generator(width):
+    """Theano's 'half' crops two rows before and, of an even size, one after."""
+    block = [shift_norm, relu]
+    return [
+        *(without_bias(dense), *block, shape(4 * width, 4, 4)),
+        *(without_bias(transposed(2, 2, 8)), *block, without_bias(transposed(2, 2, 16)), *block),
+        *(weight_norm(transposed(2, 2, 32), axis=1), tanh),
+    ]
+
+
+def normed_convs(*geometry):
+    """Stride and padding of each."""
+    return [part for stride, padding in geometry for part in (weight_norm(conv(stride, padding, padding)), leaky)]
 
 
 HIDDEN = [dense, leaky, KERAS_NORM]
@@ -161,6 +213,22 @@ TABLES = [
             *(maximum, minibatch, dense),
         ],
     ),
+    ("deligan_cifar", "generator", {"width": 3}, (3, 32, 32), 7, deligan_generator(3)),
+    ("deligan_sketches", "generator", {"width": 2}, (1, 32, 32), 7, deligan_generator(2)),
+    (
+        *("deligan_cifar", "critic", {"width": 3, "kernels": 4, "num_classes": 5}, (3, 32, 32), 0),
+        [
+            *normed_convs(*2 * [(1, 1), (1, 1), (2, 1)], (1, 0), (1, 0), (1, 0)),
+            *(average, others, weight_norm(dense), log_sum_exp),
+        ],
+    ),
+    (
+        *("deligan_sketches", "critic", {"width": 2, "kernels": 3}, (1, 32, 32), 0),
+        [
+            *normed_convs((1, 1), (2, 1), (2, 1), (2, 0), (1, 0)),
+            *(average, others, weight_norm(dense)),
+        ],
+    ),
     ("toy", "generator", {}, POINT, 2, [dense, tanh, dense, tanh, shape(*POINT)]),
     ("toy", "generator", {"hidden": 1600}, POINT, 2, [dense, tanh, dense, tanh, shape(*POINT)]),
     ("toy", "critic", {}, POINT, 0, [shape(2), dense, tanh, dense]),
@@ -184,6 +252,8 @@ def test_a_network_is_its_source_s_table_of_layers(name, player, options, image_
             tensor.copy_(scale * torch.randn(tensor.shape, generator=random, dtype=torch.float64))
             if key.endswith("running_var"):
                 tensor.abs_().add_(0.5)
+            elif key.endswith(".g"):
+                tensor.abs_().add_(1.5)  # else nothing of an image is left after nine layers
     inputs = torch.randn(3, *(sizes[:1] if player == "generator" else image_shape), generator=random).double()
 
     weights = [tensor.numpy() for tensor in network.state_dict().values() if tensor.is_floating_point()]
