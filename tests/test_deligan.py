@@ -1,6 +1,7 @@
 """DeLiGAN's systems for CIFAR-10 and sketches: counts, losses on logits by hand, and how training begins."""
 
 import copy
+import itertools
 import math
 
 import pytest
@@ -11,7 +12,7 @@ from torch.utils.data import DataLoader
 import zoo
 from datamodules import ImageDataModule, Images
 from helpers.checkpoints import equal
-from helpers.models import MARKS, STILL, build, loader
+from helpers.models import MARKS, STILL, build, loader, watched
 from helpers.runs import fit, trainer
 from zoo.engine.batch import Batch
 from zoo.engine.first_batch import begin_with, unseen
@@ -194,6 +195,16 @@ def test_a_model_that_cannot_learn_classes_is_refused():
         build(zoo.SemiSupervisedDeLiGAN, class_weight=-1)
     with pytest.raises(ValueError, match="generator_objective must be one of non_saturating, saturating; got 'hinge'"):
         build(zoo.SemiSupervisedDeLiGAN, generator_objective="hinge")
+
+
+def test_the_generator_moves_three_times_on_fresh_latents_each_step_that_counts_once(tmp_path):
+    model = build(watched(zoo.SemiSupervisedDeLiGAN), schedule="deligan_cifar")
+    player = fit(tmp_path, model, steps=3)
+    assert player.global_step == 3
+    assert [move["who"] for move in model.moves] == ["critic", "generator", "generator", "generator"] * 3
+    assert [move["counted"] for move in model.moves] == [0, 0, 0, 1] * 3
+    latents = [move["latents"] for move in model.moves]
+    assert not any(torch.equal(one, other) for one, other in itertools.combinations(latents, 2))
 
 
 # -- sigma --
