@@ -25,6 +25,8 @@ def scaled_learning_rates(optimizers: Sequence[LightningOptimizer], share: float
     rates = [group["lr"] for group in groups]
     for group, rate in zip(groups, rates, strict=True):
         group["lr"] = share * rate
-    yield
-    for group, rate in zip(groups, rates, strict=True):
-        group["lr"] = rate
+    try:
+        yield
+    finally:
+        for group, rate in zip(groups, rates, strict=True):
+            group["lr"] = rate

@@ -26,6 +26,8 @@ def restoring(*networks: nn.Module) -> Iterator[None]:
     """Leave networks in their modes; at the end their buffers, such as running statistics, are what they were."""
     buffers = [buffer for network in networks for buffer in network.buffers()]
     before = [buffer.clone() for buffer in buffers]
-    yield
-    for buffer, value in zip(buffers, before, strict=True):
-        buffer.copy_(value)
+    try:
+        yield
+    finally:
+        for buffer, value in zip(buffers, before, strict=True):
+            buffer.copy_(value)
