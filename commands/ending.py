@@ -55,11 +55,10 @@ def say_scores(lines: ScoreLines, floors: Sequence[Floors], checkpoint: Path) ->
         name, value = next(iter(lines.best.scores.items()))
         print(f"best:        {name} {value:.4g} at step {lines.best.step}{where}")
         for each in floors:
-            if each.name == name and not each.is_a_result(value):
-                print(
-                    f"no result:   {name} is {each.found['real']:.4g} of real images, {each.found['blurred']:.4g} of "
-                    "blurred ones; train on with --ckpt_path last and a larger --trainer.max_steps"
-                )
+            if each.name == name and each.found:
+                print(f"beside:      {each}")
+                if not each.is_a_result(value):
+                    print("no result:   hardly better than blurred pictures; for more steps: --ckpt_path last")
 
 
 def reason(trainer: Trainer) -> str:

@@ -86,11 +86,21 @@ def test_fit_ends_with_the_scores_the_best_step_and_every_path(run, capsys):
     out = capsys.readouterr().out
     _, end = out.split("\n\n", 1)
     rows = [line.split(":", 1) for line in end.strip().splitlines()]
-    assert [name for name, _ in rows] == ["scores", "best", "no result", "run folder", "samples", "bundle", "report"]
+    assert [name for name, _ in rows] == [
+        "scores",
+        "best",
+        "beside",
+        "no result",
+        "run folder",
+        "samples",
+        "bundle",
+        "report",
+    ]
     told = {name: text.strip() for name, text in rows}
     assert told["scores"].startswith("fid ")
     assert told["scores"].endswith("(step 4)")
     assert told["best"].startswith("fid ")
     assert told["best"].endswith(f"{folder.name}/checkpoints/best.ckpt")
-    assert told["no result"].startswith("fid is ")  # of four steps
+    assert told["beside"].startswith("real training images ")
+    assert "blurred" in told["no result"]  # after four steps
     assert len({line.index(text.strip()) for line, (_, text) in zip(end.strip().splitlines(), rows, strict=True)}) == 1

@@ -56,6 +56,10 @@ class Floors(Callback):
     def __init__(self) -> None:
         self.name, self.found = "", dict[str, float]()
 
+    def __str__(self) -> str:
+        """Return what each kind gets."""
+        return "real training images {real:.4g}, blurred ones {blurred:.4g}, noise {noise:.4g}".format(**self.found)
+
     @property
     def is_clear(self) -> bool:
         """Return whether real images stand out."""
@@ -94,15 +98,14 @@ class Floors(Callback):
 
     def say(self, count: int) -> None:
         """Print the three, as a warning where real images do not stand out."""
-        row = "real training images {real:.4g}, blurred ones {blurred:.4g}, noise {noise:.4g}".format(**self.found)
         if self.is_clear:
-            log.info("val/%s of %d images: %s", self.name, count, row)
+            log.info("val/%s of %d images: %s", self.name, count, self)
             return
         other = "give a --scores.scorer" if self.name == PIXELS else "take another --scores.scorer"
         log.warning(
             "val/%s cannot tell good samples from bad ones here: %s, against %d held-out images; hold out more "
             "(--data.init_args.val_share), or %s: %s",
-            self.name, row, count, other, ", ".join(INDEX),
+            self.name, self, count, other, ", ".join(INDEX),
         )  # fmt: skip
 
 
