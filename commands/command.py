@@ -49,6 +49,12 @@ class ZooCLI(LightningCLI):
         parser.add_argument("--name", type=str | None, default=None, help="folder of the run under runs/: the recipe's")
         kinds = list[Literal["wandb", "csv", "tensorboard"]]
         parser.add_argument("--loggers", type=kinds, default=["wandb", "csv"], help="unless --trainer.logger is given")
+        parser.add_argument(
+            "--wandb.log_model",
+            type=bool | Literal["all"],
+            default=False,
+            help="the best checkpoint as an artifact, at the end; all: each as it is saved",
+        )
         parser.add_argument("--init_from", type=str | None, default=None, help="weights that fit begins with")
         for name in CALLBACKS:
             parser.add_lightning_class_args(getattr(callbacks, name), snake_case(name))
@@ -115,7 +121,8 @@ class ZooCLI(LightningCLI):
         ours[:] = [key for key in ours if key not in left_out(config)]
         if config.get("logger") is None:
             kinds = self._get(self.config, "loggers")
-            kwargs["logger"] = build_loggers(kinds, self.run_dir, str(self.subcommand), self.checkpoint)
+            log_model = self._get(self.config, "wandb").log_model
+            kwargs["logger"] = build_loggers(kinds, self.run_dir, str(self.subcommand), self.checkpoint, log_model)
         plugins = config.get("plugins") or []
         kwargs["plugins"] = [*(plugins if isinstance(plugins, list) else [plugins]), AtomicCheckpointIO()]
         trainer = super().instantiate_trainer(default_root_dir=str(self.run_dir), **kwargs)

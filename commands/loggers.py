@@ -35,7 +35,9 @@ class TensorBoard(TensorBoardLogger):
                 self.experiment._get_file_writer().add_summary(summary, step)
 
 
-def build_loggers(kinds: Sequence[str], run_dir: Path, command: str, checkpoint: Path | None) -> list[Logger]:
+def build_loggers(
+    kinds: Sequence[str], run_dir: Path, command: str, checkpoint: Path | None, log_model: bool | str = False
+) -> list[Logger]:
     """Return the chosen loggers; those of other commands lie beside fit's.
 
     Args:
@@ -43,7 +45,13 @@ def build_loggers(kinds: Sequence[str], run_dir: Path, command: str, checkpoint:
         run_dir: of the run.
         command: fit, test, ...
         checkpoint: that a fit goes on from.
+        log_model: whether W&B gets the best checkpoint as an artifact, at the end; `all`: each one as it is saved.
+
+    Raises:
+        ValueError: log_model without W&B.
     """
+    if log_model and "wandb" not in kinds:
+        raise ValueError("--wandb.log_model: there is no wandb among --loggers")
     folder = run_dir if command == "fit" else run_dir / command
     builders: dict[str, Any] = {
         "csv": lambda: StepTable(str(folder), name="", version=""),
@@ -54,6 +62,7 @@ def build_loggers(kinds: Sequence[str], run_dir: Path, command: str, checkpoint:
             job_type=os.environ.get("WANDB_JOB_TYPE") or command,
             id=dashboard_id(run_dir, checkpoint) if command == "fit" else None,
             resume="allow",
+            log_model=log_model if command == "fit" else False,
         ),
     }
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ KEY = "0123456789" * 4
 
 
 def test_a_run_holds_losses_scores_and_pictures_at_their_steps(run):
-    folder = run("fit", "--loggers=[wandb]")
+    folder = run("fit", "--loggers=[wandb]", "--wandb.log_model=true")
     rows = history(log_of(folder))
     steps = {name: [row["trainer/global_step"] for row in rows if name in row] for row in rows for name in row}
     for name in ("critic_loss", "generator_loss", "wasserstein", "gradient_penalty", "gradient_norm"):
@@ -30,8 +31,37 @@ def test_a_run_holds_losses_scores_and_pictures_at_their_steps(run):
     for step, row in pictures:
         names = row.get("samples/filenames") or row["samples"]["filenames"]
         shown, drawn = log_of(folder).parent / "files" / names[0], folder / f"samples/step_{step:07d}.png"
-        with Image.open(shown) as one, Image.open(drawn) as other:
-            assert (np.asarray(one) == np.asarray(other)).all()
+        assert same_picture(shown, drawn)
+    held = [record.artifact for record in records(log_of(folder)) if record.WhichOneof("record_type") == "artifact"]
+    artifacts = {artifact.type: artifact for artifact in held}
+    assert len(held) == len(artifacts) == 2
+    check_table_by_step(artifacts["run_table"], rows, folder)
+    check_model(artifacts["model"], folder)
+
+
+def same_picture(path, other):
+    with Image.open(path) as one, Image.open(other) as another:
+        return bool((np.asarray(one) == np.asarray(another)).all())
+
+
+def check_table_by_step(artifact, rows, folder):
+    """A row for each picture: its step and the picture."""
+    (row,) = (row for row in rows if any(key.startswith("by_step/samples") for key in row))
+    assert row["trainer/global_step"] == 4
+    files = {each.path: each.local_path for each in artifact.manifest.contents}
+    table = json.loads(Path(files["by_step/samples.table.json"]).read_text())
+    assert table["columns"] == ["step", "samples"]
+    assert [step for step, _ in table["data"]] == [1, 2, 4]
+    for step, shown in table["data"]:
+        assert same_picture(files[shown["path"]], folder / f"samples/step_{step:07d}.png")
+
+
+def check_model(artifact, folder):
+    """The best checkpoint, as a file of the run's model."""
+    assert artifact.name == f"model-{(folder / 'wandb_id.txt').read_text().strip()}"
+    assert set(artifact.aliases) == {"best", "latest"}
+    (file,) = artifact.manifest.contents
+    assert Path(file.local_path).read_bytes() == (folder / "checkpoints/best.ckpt").read_bytes()
 
 
 def test_the_summary_has_the_best_value_of_each_score_beside_its_last(run):

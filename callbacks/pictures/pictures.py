@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger, WandbLogger
 from PIL import Image
 
+from callbacks.pictures.dashboards import send, send_table
 from zoo.engine.module import AdversarialModule
 from zoo.files.regular_files import open_regular
 from zoo.files.whole_files import whole_file
@@ -20,10 +19,10 @@ log = logging.getLogger("lightning.pytorch.ganzoo")
 
 
 class Pictures(Callback):
-    """Draw the model every k steps: as PNG, and to Weights & Biases and TensorBoard at x = global_step.
+    """Draw the model every k steps: as PNG, and to the dashboards of all loggers at x = global_step.
 
-    PNG files go to `samples/` under the trainer's default_root_dir; at the end of `fit` a GIF shows them in order.
-    `test` draws once. Only rank 0 draws.
+    PNG files go to `samples/` under the trainer's default_root_dir; at the end of `fit` a GIF shows them in order,
+    and a table at Weights & Biases. `test` draws once. Only rank 0 draws.
 
     Args:
         every_n_steps: steps between pictures; the first step and the last are drawn too.
@@ -80,6 +79,9 @@ class Pictures(Callback):
                 write_gif(self.drawn, path)
             except OSError as error:
                 log.warning("no picture %s (%s)", path, error.strerror)
+        if trainer.is_global_zero and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            for logger in trainer.loggers:
+                send_table(logger, self.title, self.drawn, step)
 
     def on_test_end(self, trainer: Trainer, pl_module: AdversarialModule) -> None:
         """Draw the tested model, whose trainer has taken no steps itself."""
@@ -94,10 +96,7 @@ class Pictures(Callback):
         if write_picture(picture, path := samples_folder(trainer) / f"{self.prefix}{name}.png"):
             self.drawn.append(path)
         for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_image(self.title, [picture], step=step, caption=[f"step {step}"])
-            elif isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image(self.title, np.array(picture), step, dataformats="HWC")
+            send(logger, self.title, picture, step)
 
 
 def samples_folder(trainer: Trainer) -> Path:
