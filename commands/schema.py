@@ -105,4 +105,4 @@ def kind_of(hint: Any) -> dict[str, Any]:
 
 def write(file: Path = FILE) -> None:
     """Write the schema."""
-    file.write_text(json.dumps(make(), sort_keys=True) + "\n")
+    file.write_text(json.dumps(make(), indent=1, sort_keys=True) + "\n")

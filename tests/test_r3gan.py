@@ -1,9 +1,10 @@
 """R3GAN: pairs, penalties on both kinds of images, and the lazy form of the penalties."""
 
-from math import exp, log
+from math import cos, exp, log, pi
 
 import pytest
 import torch
+from lightning.pytorch import Callback
 
 import zoo
 from helpers.models import MARKS, build, loader
@@ -159,3 +160,42 @@ def test_a_lazy_penalty_corrects_the_critic_s_optimizer_alone():
 def test_options_that_cannot_be_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         build(zoo.R3GAN, **options)
+
+
+FINAL = {"images": 8, "lr": 1e-4, "beta_2": 0.8, "gamma": 0.25, "half_life": 101.0}
+
+
+def test_settings_follow_half_of_a_cosine_and_stay(tmp_path):
+    adam = {"name": "adam", "lr": 3e-4, "betas": [0.0, 0.4]}
+    options = {"critic_optimizer": adam, "generator_optimizer": adam, "average": {"name": "images", "half_life": 1.0}}
+    model, seen = build(zoo.R3GAN, gamma=1.25, final=FINAL, **options), []
+
+    class Note(Callback):
+        def on_train_batch_end(self, trainer, model, *_):
+            groups = [optimizer.param_groups[0] for optimizer in trainer.optimizers]
+            assert groups[0]["lr"] == groups[1]["lr"]
+            now = float(model.gamma), groups[0]["lr"], groups[1]["betas"][1], model.averaged.half_life
+            seen.append([pytest.approx(each) for each in now])
+
+    fit(tmp_path, model, Note(), steps=6)  # two images each
+    shares = [(1 + cos(pi * min(2 * step / 8, 1))) / 2 for step in range(6)]
+    assert shares[4] == shares[5] == 0
+    assert seen == [[0.25 + s, 1e-4 + 2e-4 * s, 0.8 - 0.4 * s, 101 - 100 * s] for s in shares]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"final": {"images": 8}}, "final takes images and some of"),
+        ({"final": {"lr": 1e-4}}, "final takes images and some of"),
+        ({"final": {"images": 8, "rate": 1e-4}}, "final takes images and some of"),
+        ({"final": {"images": 8, "gamma": -1.0}}, "above 0"),
+        ({"final": {"images": 8, "beta_2": 1.0}}, "beta_2 below 1"),
+        ({"final": {"images": 8, "lr": 1e-4}, "lr_decay": [0, 5]}, "no lr_decay"),
+        ({"final": {"images": 8, "lr": 1e-4}, "penalty_every": 4}, "penalty_every 1"),
+        ({"final": {"images": 8, "half_life": 5.0}}, "average by images"),
+    ],
+)
+def test_what_is_no_end_of_a_cosine_is_refused(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        build(zoo.R3GAN, **wrong)

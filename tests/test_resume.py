@@ -30,6 +30,8 @@ MOMENTUM = {"name": "sgd", "lr": 0.01, "momentum": 0.9}
 ADA = {"name": "ada", "p": 0.3, "every": 3, "images": 500}
 SPECTRAL = {"critic_steps": 2, "generator_options": {"width": 4}, "critic_options": {"width": 4}, "latent_dim": 3}
 EXTRAS = [{"name": "r1", "every": 3}, {"name": "r2"}, {"name": "lecam", "start": 4}, {"name": "consistency"}]
+BY_IMAGES = {"name": "images", "half_life": 1}
+FINAL = {"images": 900, "lr": 1e-3, "beta_2": 0.9, "gamma": 2.0, "half_life": 400}
 CONV = {"network": "keras_conv", "latent_dim": 3, "critic_options": {"norm": "batch", "dropout": 0.25}}
 
 
@@ -109,6 +111,7 @@ CASES = {
     "validation after each epoch": (zoo.GAN, MLP, {}, {"limit_val_batches": 1.0, "num_sanity_val_steps": 1}),
     "bfloat16": (zoo.WGANGP, MLP | {"critic_steps": 1}, {}, {"precision": "bf16-mixed"}),
     "lazy penalty": (zoo.R3GAN, MLP | {"network": "mlp", "penalty_every": 3}, {"batch_size": 100}, {}),
+    "cosine": (zoo.R3GAN, MLP | {"network": "mlp", "final": FINAL, "average": BY_IMAGES}, {"batch_size": 100}, {}),
     "equilibrium": (zoo.BEGAN, MLP | {"network": "mlp", "k_rate": 0.1}, {}, {}),
     "classes": (zoo.ACGAN, MLP | {"network": "mlp", "num_classes": 10}, {}, {}),
     "regularised": (zoo.GAN, MLP | {"regularisers": EXTRAS}, {"batch_size": 100}, {}),

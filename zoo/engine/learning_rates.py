@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import cos, pi
 
 from lightning.pytorch.core.optimizer import LightningOptimizer
 
@@ -16,6 +17,11 @@ def decay_learning_rates(optimizers: Sequence[LightningOptimizer], step: int, be
 def decayed(step: int, begin: int, end: int) -> float:
     """Return a share of the learning rate: 1 up to step `begin`, 0 from `end` on, linear between."""
     return min(max((end - step) / (end - begin), 0.0), 1.0)
+
+
+def half_cosine(first: float, last: float, share: float) -> float:
+    """Return what goes from `first` at share 0 to `last` at share 1 along half of a cosine, and stays there."""
+    return last + (first - last) * (1 + cos(pi * min(share, 1.0))) / 2
 
 
 @contextmanager

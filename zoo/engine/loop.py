@@ -36,6 +36,7 @@ def training_step(model: "AdversarialModule", batch: Any, batch_idx: int) -> Non
     seed_draws(model.device, "step", run_seed(), model.global_rank, step)
     if model.lr_decay:
         decay_learning_rates(optimizers_of(model), step, *model.lr_decay)
+    model.begin_step(step * len(parts[0].images) * model.trainer.world_size)
     if step % model.trainer.num_training_batches == 0:
         model.schedule.begin_epoch()
     model.schedule.begin_batch()

@@ -63,6 +63,9 @@ class Paper(ABC):
         """Return the labels of the fakes that go with real images; None lets the prior draw them."""
         return None
 
+    def begin_step(self, images: int) -> None:  # noqa: B027
+        """Move settings that follow the number of images of each critic update so far, on all processes together."""
+
     def constrain_critic(self) -> None:  # noqa: B027
         """Change the critic after each of its updates."""
 
