@@ -19,8 +19,7 @@ def _no_classes_of_other_tests():
 
 
 def saved(cls, tmp_path, **options):
-    model = build(cls, **options)
-    model.average(0.5)
+    model = build(cls, **{"average": {"name": "steps", "decay": 0.5}} | options)
     fit_on = fit(tmp_path, model, steps=2)
     fit_on.save_checkpoint(path := tmp_path / f"{cls.__name__}.ckpt", weights_only=False)
     return path, model

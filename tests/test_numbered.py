@@ -214,7 +214,7 @@ def test_a_loader_is_judged_by_itself_and_not_by_data_of_an_earlier_call(tmp_pat
 def test_a_model_is_a_function_of_latents(cls):
     model = build(cls)
     latents, *labels = latents_for(model, 5)
-    model.average(0.9)
+    model.averaged = model.new_average()
     with torch.no_grad():
         for weight in model.generator.parameters():
             weight.add_(1)
