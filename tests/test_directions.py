@@ -9,6 +9,7 @@ from zoo.scores.table import SPECS
 #: Scores that rank nothing: spreads, and what has its best value in between.
 NEITHER = {
     "inception_score_std", "modified_inception_score", "modified_inception_score_std", "kid_std", "density",
+    "authenticity", "ct_score",
 }  # fmt: skip
 
 
