@@ -34,9 +34,11 @@ test-all: .venv/installed-dev ## every test that this machine can run
 	$(BIN)/python -m pytest -n auto -m "not network"
 
 # What computes, and what must be equal to the last bit: no test may hold on one kind of processor alone.
-NUMERIC := accumulate average critics evaluation feature_scores gradient_penalty image_grid labels layers losses \
-           metric_identities metrics network_outputs network_shapes networks numbered optimizers priors r3gan_networks \
-           resume rmsprop sampling settings spectral_resnet stylegan2 stylegan2_layers toy twice wrong_penalties zoo
+NUMERIC := accumulate added_regularisers average cgan critics deligan dragan ebgan evaluation feature_scores \
+           gradient_penalty hinge_gan image_grid labels layers losses memorisation metric_identities metrics \
+           network_outputs network_shapes networks numbered optimizers priors r3gan r3gan_networks ragan resume \
+           rmsprop sampling score_references settings spectral_resnet stylegan2 stylegan2_layers toy twice \
+           weight_norm wrong_penalties zoo
 test-portable: .venv/installed-dev ## the numeric tests as two other processors would run them
 	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive \
 	$(BIN)/python -m pytest -n auto $(NUMERIC:%=tests/test_%.py)
