@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+import zoo
 from zoo.schedules import SCHEDULES, Alternate, MNISTThreshold, SketchesThreshold, ToyThreshold
 
 
@@ -262,3 +263,20 @@ def test_another_schedule_s_state_is_refused(name):
     schedule = SCHEDULES[name]()
     with pytest.raises(ValueError, match=f"{type(schedule).__name__} has state .*, not wrong"):
         schedule.load_state_dict({"wrong": 1})
+
+
+def test_a_schedule_has_options_of_its_own_in_a_dictionary():
+    options = {"network": "mlp", "generator_options": {"hidden": [4]}, "critic_options": {"hidden": [4]}}
+    model = zoo.GAN(**options, schedule={"name": "alternate", "generator_steps": 3}, critic_steps=2)
+    assert [model.schedule.moves_generator(0.0) for _ in range(5)] == [False] * 2 + [True] * 3
+    alike = zoo.GAN(**options, schedule={"name": "deligan_toy"})
+    assert type(alike.schedule) is type(zoo.GAN(**options, schedule="deligan_toy").schedule)
+    for wrong, message in [
+        ({"generator_steps": 3}, "schedule must be a dictionary with a name of"),
+        ({"name": "in_turns"}, "a name of alternate"),
+        ({"name": "alternate", "critic_steps": 3}, "no option 'critic_steps'; it takes: generator_steps"),
+        ({"name": "deligan_toy", "floor": 0.5}, "no option 'floor'; it takes: none"),
+        ({"name": "alternate", "generator_steps": 0}, "generator_steps must be at least 1"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            zoo.GAN(**options, schedule=wrong)

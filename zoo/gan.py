@@ -23,7 +23,7 @@ from zoo.keras_oddities import KerasOddities
 from zoo.networks import NETWORKS, build, build_named, mixes_samples
 from zoo.priors import PRIORS
 from zoo.regularisers import build_regularisers, check_names
-from zoo.schedules import SCHEDULES, Alternate
+from zoo.schedules import build_schedule, rule_of
 
 ADAM: OptimizerConfig = {"name": "adam", "lr": 2e-4, "betas": [0.5, 0.999], "eps": 1e-7}
 
@@ -42,7 +42,8 @@ class GAN(KerasOddities, AdversarialModule):
         prior: where latents come from, a key of `zoo.priors.PRIORS`.
         prior_options: what the prior takes beside its dimension.
         latent_dim: D.
-        schedule: who moves when, a key of `zoo.schedules.SCHEDULES`.
+        schedule: who moves when, a key of `zoo.schedules.SCHEDULES`, or a dictionary with a name of them and what it
+            takes, such as {name: alternate, generator_steps: 3}.
         critic_steps: critic updates in one step of the schedule `alternate`.
         generator_optimizer: for the generator and the prior: a dictionary with name (adam, rmsprop, sgd), lr, ...
         critic_optimizer: for the critic.
@@ -73,7 +74,7 @@ class GAN(KerasOddities, AdversarialModule):
         prior: str = "normal",
         prior_options: dict[str, Any] | None = None,
         latent_dim: int = 100,
-        schedule: str = "alternate",
+        schedule: str | dict[str, Any] = "alternate",
         critic_steps: int = 1,
         generator_optimizer: OptimizerConfig = ADAM,
         critic_optimizer: OptimizerConfig = ADAM,
@@ -91,12 +92,12 @@ class GAN(KerasOddities, AdversarialModule):
         super().__init__()
         check_name("network", network, NETWORKS)
         check_name("prior", prior, PRIORS)
-        check_name("schedule", schedule, SCHEDULES)
-        check_arguments(image_shape, latent_dim, schedule, critic_steps, accumulate, lr_decay)
+        rule = rule_of(schedule)
+        check_arguments(image_shape, latent_dim, rule["name"], critic_steps, accumulate, lr_decay)
         check_named("augmentation", augmentation, AUGMENTATIONS)
         check_named("average", average, AVERAGES)
         oddities = {"fake_mode": fake_mode, "critic_update": critic_update, "reuse_critic_noise": reuse_critic_noise}
-        self.settle_oddities(oddities, GAN.critic_loss, schedule)
+        self.settle_oddities(oddities, GAN.critic_loss, rule["name"])
         check_optimizer(generator_optimizer, "generator_optimizer")
         check_optimizer(critic_optimizer, "critic_optimizer")
         self.save_hyperparameters()  # the subclass's arguments too
@@ -110,7 +111,7 @@ class GAN(KerasOddities, AdversarialModule):
         self.optimizer_configs = critic_optimizer, generator_optimizer
         self.critic_steps, self.lr_decay = critic_steps, lr_decay
         self.accumulate, self.average_options, self.sampling = accumulate, average, sampling or {}
-        self.schedule = Alternate(critic_steps) if schedule == "alternate" else SCHEDULES[schedule]()
+        self.schedule = build_schedule(rule, critic_steps)
         self.prior, self.generator, self.critic = self.build_prior(), self.build_generator(), self.build_critic()
         self.settle_labels()
         self.augment, self.extras = build_named(AUGMENTATIONS, augmentation), build_regularisers(regularisers)

@@ -4,6 +4,11 @@ A schedule is a state machine without tensors: who moves follows from the genera
 `begin_epoch` before each pass over the data, `begin_batch` before each batch, then `moves_generator` `moves` times.
 """
 
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from zoo.engine.arguments import check_name, check_named
 from zoo.engine.schedule import Schedule
 
 
@@ -151,6 +156,33 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "deligan_sketches": SketchesThreshold,
 }
 
+
+def rule_of(schedule: str | dict[str, Any]) -> dict[str, Any]:
+    """Return the option `schedule` as a dictionary with a name. Raise ValueError for a name that is none."""
+    if isinstance(schedule, str):
+        check_name("schedule", schedule, SCHEDULES)
+        return {"name": schedule}
+    check_named("schedule", schedule, SCHEDULES)
+    return schedule
+
+
+def build_schedule(rule: Mapping[str, Any], critic_steps: int) -> Schedule:
+    """Build the schedule with a name of SCHEDULES and its own options; `alternate` has the model's critic steps.
+
+    Raises ValueError for an option that it does not have.
+    """
+    cls = SCHEDULES[rule["name"]]
+    options = {key: value for key, value in rule.items() if key != "name"}
+    taken = [name for name in inspect.signature(cls).parameters if name != "critic_steps"]
+    if unknown := sorted(options.keys() - taken):
+        raise ValueError(
+            f"schedule {rule['name']} has no option {unknown[0]!r}; it takes: {', '.join(taken) or 'none'}"
+        )
+    if cls is Alternate:
+        options["critic_steps"] = critic_steps
+    return cls(**options)
+
+
 __all__ = [
     "SCHEDULES",
     "Alternate",
@@ -159,4 +191,6 @@ __all__ = [
     "SketchesThreshold",
     "ThreeGeneratorSteps",
     "ToyThreshold",
+    "build_schedule",
+    "rule_of",
 ]
