@@ -19,7 +19,6 @@ from datamodules import DigitsDataModule
 from datamodules.scaling import to_unit_range
 from helpers.scorer import KEYS
 from zoo import losses
-from zoo.networks import NETWORKS
 from zoo.networks.critic import SequentialCritic
 from zoo.networks.weight_norm import WeightNormLinear
 from zoo.scores.evaluation import Evaluation
@@ -47,12 +46,18 @@ class Normalised(SequentialCritic):
         self.body = nn.Sequential(nn.Flatten(), *layers)
 
 
+class FirstBatch(zoo.DeLiGAN):
+    """A critic whose first values follow from the first batch of both processes."""
+
+    def build_critic(self):
+        """With weight norm."""
+        return Normalised(self.image_shape)
+
+
 MLP = {"generator_options": {"hidden": [8], "norm": "none"}, "critic_options": {"hidden": [8]}, "latent_dim": 3}
 FAST = {"name": "adam", "lr": 0.05, "betas": [0.5, 0.9]}
 THRESHOLD = MLP | {"critic_optimizer": FAST, "generator_optimizer": FAST}
 EXTRAS = [{"name": "r1", "every": 2}, {"name": "r2"}, {"name": "lecam", "start": 1}, {"name": "orthogonal"}]
-#: A critic whose first values follow from the first batch of both processes.
-NETWORKS["normalised"] = NETWORKS["mlp"]._replace(critic=Normalised)
 #: Models without batch statistics.
 EQUAL = {
     "GAN": (zoo.GAN, MLP),
@@ -64,7 +69,7 @@ EQUAL = {
     "regularised": (zoo.GAN, MLP | {"regularisers": EXTRAS}),
     "classes": (zoo.ACGAN, MLP | {"network": "mlp", "num_classes": 10}),
     "average by images": (zoo.GAN, MLP | {"average": {"name": "images", "half_life": 50}}),
-    "first batch": (zoo.DeLiGAN, MLP | {"network": "normalised", "critic_options": {}}),
+    "first batch": (FirstBatch, MLP | {"network": "mlp"}),
     "toy threshold": (zoo.GAN, THRESHOLD | {"schedule": "deligan_toy"}),
     "MNIST threshold": (zoo.DeLiGAN, THRESHOLD | {"schedule": "deligan_mnist"}),
     "sketches threshold": (zoo.DeLiGAN, THRESHOLD | {"schedule": "deligan_sketches"}),
