@@ -38,23 +38,29 @@ def build(part: dict[str, Any], **extra: Any) -> Any:
     return cls(**part.get("init_args", {}), **extra)
 
 
+def parts(name: str) -> tuple[Any, Any]:
+    """Return a recipe's data module, of which nothing is read, and its model, without memory for its weights."""
+    import yaml
+    from torch import device
+
+    from commands.parser import classes_of
+
+    recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    data = build(recipe["data"])
+    with warnings.catch_warnings(), device("meta"):
+        warnings.simplefilter("ignore")  # what a model advises against is said in training
+        return data, build(recipe["model"], image_shape=data.image_shape, num_classes=classes_of(data))
+
+
 def describe(name: str) -> dict[str, Any]:
     """Describe a recipe as a row: name, model, data, paper, and parameter counts of the model it builds.
 
     Counts are those of the networks' sources: Keras' summary has batch norm's running statistics among them, the
     others have not. The `trainable` ones are the weights alone.
     """
-    import yaml
-    from torch import device
-
-    from commands.parser import classes_of
     from zoo.networks import count_parameters
 
-    recipe = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
-    data = build(recipe["data"])
-    with warnings.catch_warnings(), device("meta"):  # counted without memory, however large
-        warnings.simplefilter("ignore")  # what a model advises against is said in training
-        model = build(recipe["model"], image_shape=data.image_shape, num_classes=classes_of(data))
+    data, model = parts(name)
     return {
         "name": name,
         "model": type(model).__name__,

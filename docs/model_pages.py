@@ -2,12 +2,10 @@
 
 import importlib
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import nn
 
 import zoo
@@ -119,7 +117,7 @@ def recipe(name: str) -> list[str]:
         ]
     lines += ["```", f"ganzoo fit --config {name}", f"ganzoo test --config {name} --ckpt_path last", "```", ""]
     lines += [f"```{{literalinclude}} ../../configs/{name}.yaml", ":language: yaml", "```", ""]
-    built = build(name)
+    _, built = catalogue.parts(name)
     for part in ("generator", "critic"):
         network = getattr(built, part)
         lines += [f"{part.capitalize()}, {count_parameters(network):,} parameters:", "", *layers(network), ""]
@@ -142,15 +140,6 @@ def scores(name: str) -> list[str]:
         values = ["-" if each[kind] is None else f"{each[kind]:.3g}" for kind in ("generated", "real")]
         lines.append(f"| {SCORES[key]} | {values[0]} | {values[1]} |")
     return [*lines, ""]
-
-
-def build(name: str) -> Any:
-    """Build a recipe's model without memory for its weights."""
-    settings = yaml.safe_load((catalogue.FOLDER / f"{name}.yaml").read_text())
-    data = catalogue.build(settings["data"])
-    with warnings.catch_warnings(), torch.device("meta"):
-        warnings.simplefilter("ignore")
-        return catalogue.build(settings["model"], image_shape=data.image_shape, num_classes=data.num_classes)
 
 
 def layers(network: nn.Module) -> list[str]:
