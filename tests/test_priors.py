@@ -80,6 +80,16 @@ def test_mixture_starts_as_in_the_paper():
     assert (GaussianMixture(2, 3, sigma_init=0.02).sigma == 0.02).all()
 
 
+def test_a_sigma_that_is_not_random_draws_nothing():
+    """Else every weight that is drawn later would be another, and no earlier run could be repeated."""
+    after = []
+    for make in (lambda: GaussianMixture(2, 3, sigma_init=0.2), lambda: torch.empty(3, 2).uniform_(-1, 1)):
+        torch.manual_seed(0)
+        make()
+        after.append(torch.rand(1))
+    assert torch.equal(*after)
+
+
 def test_reparameterize_by_hand():
     prior = mixture(2, 3)
     prior.mu.data = torch.tensor([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])

@@ -50,7 +50,9 @@ class GaussianMixture(Prior):
         self.sigma_weight, self.sampling, self.noise_kind = sigma_weight, sampling, noise
         self.mu = nn.Parameter(torch.empty(components, dim).uniform_(-1, 1))
         low, high = between(sigma_init)
-        self.sigma = nn.Parameter(torch.empty(components, dim).uniform_(low, high))
+        # a draw where nothing is random would change every later one: the networks' first weights
+        sigma = torch.full((components, dim), low) if low == high else torch.empty(components, dim).uniform_(low, high)
+        self.sigma = nn.Parameter(sigma)
 
     def noise(self, n: int, source: torch.Generator | None) -> Tensor:
         """Draw normal noise, [n, D]; uniform noise in training where that was asked for."""
