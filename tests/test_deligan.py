@@ -198,7 +198,7 @@ def test_a_model_that_cannot_learn_classes_is_refused():
 
 
 def test_the_generator_moves_three_times_on_fresh_latents_each_step_that_counts_once(tmp_path):
-    model = build(watched(zoo.SemiSupervisedDeLiGAN), schedule="deligan_cifar")
+    model = build(watched(zoo.SemiSupervisedDeLiGAN), schedule={"name": "alternate", "generator_steps": 3})
     player = fit(tmp_path, model, steps=3)
     assert player.global_step == 3
     assert [move["who"] for move in model.moves] == ["critic", "generator", "generator", "generator"] * 3

@@ -221,11 +221,6 @@ def test_alternate_is_critic_steps_then_generator_steps(critic_steps, generator_
     assert trace == ([False] * critic_steps + [True] * generator_steps) * 3
 
 
-def test_cifar_s_rule_is_one_move_of_the_critic_and_three_of_the_generator():
-    trace = [moved for moved, _ in play(SCHEDULES["deligan_cifar"](), itertools.repeat(0.0), 1, 2)]
-    assert trace == [False, True, True, True] * 2
-
-
 def test_alternate_needs_a_step_of_each():
     with pytest.raises(ValueError, match="critic_steps must be at least 1, got 0"):
         Alternate(0)

@@ -114,7 +114,8 @@ class GAN(KerasOddities, AdversarialModule):
         self.schedule = build_schedule(rule, critic_steps)
         self.prior, self.generator, self.critic = self.build_prior(), self.build_generator(), self.build_critic()
         self.settle_labels()
-        self.augment, self.extras = build_named(AUGMENTATIONS, augmentation), build_regularisers(regularisers)
+        self.augment = build_named(AUGMENTATIONS, augmentation) if augmentation else None
+        self.extras = build_regularisers(regularisers)
         for player in (self.generator, self.critic):
             player.to(memory_format=torch.channels_last)  # convolutions, and what they feed, follow their weights
         self.critic_mixes_samples = mixes_samples(self.critic)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.engine.arguments import check_name, check_named
+from zoo.engine.building import beside_name
 from zoo.engine.schedule import Schedule
 
 
@@ -39,13 +40,6 @@ class Alternate(Schedule):
         is_generator = self.made >= self.critic_steps
         self.made = (self.made + 1) % self.moves
         return is_generator
-
-
-class ThreeGeneratorSteps(Alternate):
-    """DeLiGAN's rule for CIFAR-10 (dg_cifar.py): one move of the critic, then three of the generator."""
-
-    def __init__(self) -> None:
-        super().__init__(critic_steps=1, generator_steps=3)
 
 
 class ToyThreshold(Schedule):
@@ -152,7 +146,6 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "alternate": Alternate,
     "deligan_toy": ToyThreshold,
     "deligan_mnist": MNISTThreshold,
-    "deligan_cifar": ThreeGeneratorSteps,
     "deligan_sketches": SketchesThreshold,
 }
 
@@ -172,7 +165,7 @@ def build_schedule(rule: Mapping[str, Any], critic_steps: int) -> Schedule:
     Raises ValueError for an option that it does not have.
     """
     cls = SCHEDULES[rule["name"]]
-    options = {key: value for key, value in rule.items() if key != "name"}
+    options = beside_name(rule)
     taken = [name for name in inspect.signature(cls).parameters if name != "critic_steps"]
     if unknown := sorted(options.keys() - taken):
         raise ValueError(
@@ -189,7 +182,6 @@ __all__ = [
     "MNISTThreshold",
     "Schedule",
     "SketchesThreshold",
-    "ThreeGeneratorSteps",
     "ToyThreshold",
     "build_schedule",
     "rule_of",

@@ -1,4 +1,4 @@
-"""How many wrong changes of the code the tests notice: `make mutants`, or `python tests/mutants/run.py [words]`.
+"""Count the wrong changes of the code that the tests notice: `make mutants`, or `python tests/mutants/run.py [words]`.
 
 Each change in the YAML files beside this one is made in a temporary copy of the tree, and the tests named for it are
 run there. A change is killed if one of them fails. Words choose the changes whose file's name holds one of them. The

@@ -31,9 +31,11 @@ def build(cls: type[Module], *arguments: Any, options: dict[str, Any]) -> Module
     return module
 
 
-def build_named(table: Mapping[str, type[Module]], options: dict[str, Any] | None) -> Module | None:
-    """Build what the `name` in options is in a table, with the other options; None for None."""
-    if options is None:
-        return None
-    rest = {key: value for key, value in options.items() if key != "name"}
-    return build(table[options["name"]], options=rest)
+def build_named(table: Mapping[str, type[Module]], options: Mapping[str, Any], *arguments: Any) -> Module:
+    """Build what the `name` in options is in a table, with the other options."""
+    return build(table[options["name"]], *arguments, options=beside_name(options))
+
+
+def beside_name(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all options but the name."""
+    return {key: value for key, value in options.items() if key != "name"}

@@ -7,7 +7,7 @@ checkpoint, and one that begins with trained weights, leave them as they are. Wh
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -48,12 +48,12 @@ def begin_with(network: nn.Module, forward: Callable[[], object], mean: Mean) ->
     Layers that have seen one stay as they are.
     """
 
-    def hook(layer: nn.Module, inputs: tuple[Tensor, ...], outputs: Tensor) -> Tensor | None:
-        assert isinstance(layer, SeesFirstBatch)
-        if layer.batches_seen:
+    def hook(layer: Any, inputs: tuple[Tensor, ...], outputs: Tensor) -> Tensor | None:
+        if layer.batches_seen:  # it has two places in the network
             return None
         layer.batches_seen += 1
-        return layer.begin_with(inputs[0], outputs, mean).to(outputs.dtype)
+        begun: Tensor = layer.begin_with(inputs[0], outputs, mean)
+        return begun.to(outputs.dtype)
 
     hooks = [layer.register_forward_hook(hook) for layer in unseen(network)]
     try:

@@ -27,7 +27,7 @@ def half_cosine(first: float, last: float, share: float) -> float:
 @contextmanager
 def scaled_learning_rates(optimizers: Sequence[LightningOptimizer], share: float) -> Iterator[None]:
     """Let all be a share of what they are, within."""
-    groups = [group for optimizer in optimizers if share != 1 for group in optimizer.param_groups]
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     rates = [group["lr"] for group in groups]
     for group, rate in zip(groups, rates, strict=True):
         group["lr"] = share * rate

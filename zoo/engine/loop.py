@@ -7,6 +7,7 @@ never stopped.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -64,7 +65,8 @@ def update_player(model: "AdversarialModule", real: Batch, move: int, step: int,
         seed_draws(model.device, "last", run_seed(), model.global_rank, step)
     if known is None:
         known = model.current_generator_loss(real, move) if schedule.reads_loss else 0.0
-    with scaled_learning_rates(optimizers_of(model), schedule.rate):
+    rate = schedule.rate
+    with scaled_learning_rates(optimizers_of(model), rate) if rate != 1 else nullcontext():
         if schedule.moves_generator(known):
             loss = model.update_generator(real, counted=last)
             known = float(model.mean_over_ranks(loss)) if schedule.keeps_loss else known

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from zoo.engine import evaluation, loop
 from zoo.engine.average import AVERAGES, MovingAverage
-from zoo.engine.building import build
+from zoo.engine.building import build_named
 from zoo.engine.checkpoints import hooks
 from zoo.engine.compiled import Graphs
 from zoo.engine.observations import Observations
@@ -139,9 +139,7 @@ class AdversarialModule(Players, Paper, LightningModule):
 
     def new_average(self) -> MovingAverage[Sampler]:
         """Return an average that begins now, as the option `average` says."""
-        options = self.average_options or {"name": "steps"}
-        rest = {key: value for key, value in options.items() if key != "name"}
-        return build(AVERAGES[options["name"]], self.sampler, options=rest)
+        return build_named(AVERAGES, self.average_options or {"name": "steps"}, self.sampler)
 
     # -- what is written elsewhere --
 

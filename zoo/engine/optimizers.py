@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
+from zoo.engine.building import beside_name
+
 
 class OptimizerConfig(TypedDict):
     """The optimizer of one player. Torch's defaults hold for what is not given.
@@ -157,7 +159,7 @@ def build_optimizer(
         correction: for lazy regularisers (`zoo.engine.regulariser.correction`): the learning rate times that, decay
             rates to its power.
     """
-    options: dict[str, Any] = {key: value for key, value in config.items() if key != "name"}
+    options = beside_name(config)
     parameters = list(parameters)
     if correction != 1:
         options["lr"] *= correction
@@ -171,7 +173,7 @@ def build_optimizer(
         return torch.optim.SGD(parameters, fused=fused, **options)
     # torch 2.15 refuses a mix of int and float
     betas = tuple(float(beta) ** correction for beta in options.pop("betas", (0.9, 0.999)))
-    adam_class = Adam if options.get("eps_root") else torch.optim.Adam
-    if adam_class is torch.optim.Adam:
-        options.pop("eps_root", None)
-    return adam_class(parameters, fused=fused, betas=betas, **options)
+    eps_root = options.pop("eps_root", 0.0)
+    if eps_root:
+        return Adam(parameters, eps_root, fused=fused, betas=betas, **options)
+    return torch.optim.Adam(parameters, fused=fused, betas=betas, **options)

@@ -22,7 +22,7 @@ OF_TRAINING = "averaged.", "augment."
 
 
 class Taken(NamedTuple):
-    """What a model has taken from a source.
+    """A record of the weights that a model has taken from a source.
 
     Attributes:
         source: as it was given; of a repository with its commit.

@@ -15,7 +15,7 @@ from zoo.engine.first_batch import Mean, SeesFirstBatch
 STD = 0.05  # of the weights' initial values
 
 
-class WeightNorm(SeesFirstBatch):
+class WeightNorm(SeesFirstBatch, nn.Module):
     """Mixin of a layer with `weight` and `bias`: the layer computes with weight * g / ||weight||, a norm each output.
 
     In its first batch the layer sets g and the bias so that each output has mean 0 and standard deviation `init_std`.
@@ -32,7 +32,6 @@ class WeightNorm(SeesFirstBatch):
 
     def normalise(self, train_g: bool, init_std: float) -> None:
         """Draw the initial weight, N(0, 0.05^2), and make g."""
-        assert isinstance(self, nn.Module)
         nn.init.normal_(self.weight, std=STD)
         nn.init.zeros_(self.bias)
         g = torch.ones(self.weight.shape[self.output_axis])

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from zoo.engine.arguments import check_named
-from zoo.engine.building import build
+from zoo.engine.building import build_named
 from zoo.engine.regulariser import Regulariser
 from zoo.regularisers.extra import Extra
 from zoo.regularisers.of_the_critic import R1, R2, Consistency, LeCam
@@ -27,9 +27,7 @@ def build_regularisers(given: Any) -> nn.ModuleList:
         raise ValueError(f"regularisers must be a list of dictionaries, [{{name: r1, gamma: 0.5}}]; got {given!r}")
     for each in given or ():
         check_named("each of regularisers", each or {}, REGULARISERS)
-    named = [(dict(each), REGULARISERS[each["name"]]) for each in given or ()]
-    built = [build(cls, options={key: value for key, value in each.items() if key != "name"}) for each, cls in named]
-    return nn.ModuleList(built)
+    return nn.ModuleList(build_named(REGULARISERS, each) for each in given or ())
 
 
 def check_names(terms: Sequence[Regulariser]) -> None:
