@@ -1,4 +1,4 @@
-"""When a run is validated: an early first time, and about as often whatever its length."""
+"""Validations: an early first one, and about as many whatever the length of a run."""
 
 import logging
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the score that chooses checkpoints is worth: real images beside blurred ones and noise, before training."""
+"""Floors of the score that chooses checkpoints: of real images, blurred ones and noise, before training."""
 
 import logging
 from typing import Any, NamedTuple

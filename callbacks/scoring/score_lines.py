@@ -25,6 +25,11 @@ class Line(NamedTuple):
     step: int
     scores: dict[str, float]
 
+    @property
+    def name(self) -> str:
+        """Return the first score's name."""
+        return next(iter(self.scores))
+
     def text(self, mark: str = "") -> str:
         """Return the scores as text, with a mark behind the first: `fid 3.21 (best so far), precision 0.61`."""
         first, *others = [f"{name} {value:.4g}" for name, value in self.scores.items()]
@@ -55,27 +60,23 @@ class ScoreLines(Callback):
         if not trainer.is_global_zero or trainer.state.fn != "fit" or trainer.sanity_checking:
             return
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        chosen = [next(iter(self.best.scores))] if self.best else []
-        chosen = [
-            str(each.monitor).removeprefix("val/") for each in callbacks_of_type(trainer, BestCheckpoint)
-        ] or chosen
-        names = [
-            name for name in dict.fromkeys([*chosen, *SHOWN]) if math.isfinite(values.get(f"val/{name}", math.nan))
-        ]
+        keepers = callbacks_of_type(trainer, BestCheckpoint)
+        chosen = str(keepers[0].monitor).removeprefix("val/") if keepers else self.best.name if self.best else None
+        shown = dict.fromkeys([chosen, *SHOWN] if chosen else SHOWN)
+        names = [name for name in shown if math.isfinite(values.get(f"val/{name}", math.nan))]
         if not names:
             return
-        self.last = Line(trainer.global_step, {name: values[f"val/{name}"] for name in names})
-        mark = ""
-        if (not chosen or names[0] == chosen[0]) and self.is_best(names[0], trainer):
-            self.best, mark = self.last, " (best so far)" if self.best else ""
-        log.info("step %d: %s", self.last.step, self.last.text(mark))
+        line, mark = Line(trainer.global_step, {name: values[f"val/{name}"] for name in names}), ""
+        way = keepers[0].mode if keepers else best(line.name)
+        if chosen in (None, line.name) and is_better(line, self.best, way):
+            self.best, mark = line, " (best so far)" if self.best else ""
+        self.last = line
+        log.info("step %d: %s", line.step, line.text(mark))
 
-    def is_best(self, name: str, trainer: Trainer) -> bool:
-        """Return whether the last line has the best value of a score so far."""
-        assert self.last is not None
-        modes = [each.mode for each in callbacks_of_type(trainer, BestCheckpoint)]
-        way = modes[0] if modes else best(name)
-        if way is None or self.best is None:
-            return way is not None
-        new, old = self.last.scores[name], self.best.scores.get(name, math.nan)
-        return new < old if way == "min" else new > old
+
+def is_better(new: Line, old: Line | None, way: str | None) -> bool:
+    """Return whether a line's first score is better than it was, `min` or `max` being the way; the first one is."""
+    if way is None or old is None:
+        return way is not None
+    value, before = new.scores[new.name], old.scores.get(new.name, math.nan)
+    return value < before if way == "min" else value > before
