@@ -95,6 +95,7 @@ class EveryStep(Switched):
 def gains(recipe: str, rounds: int) -> Iterator[dict[str, Any]]:
     """Yield a row for each technique."""
     never = [f"--{key}.every_n_steps=1000000" for key in ("image_grid", "scatter", "last_checkpoint")]
+    never.append("--validations.first=0")
     for kind in Switched.__subclasses__():
         arguments = {"rounds": rounds, "steps": RECIPES[recipe]}
         switched = {"class_path": f"benchmarks.overhead.{kind.__name__}", "init_args": arguments}

@@ -119,7 +119,11 @@ def compare(recipe: str, before: Path, after: Path, args: argparse.Namespace) ->
         theirs = outcome(before, recipe, args.steps, batch, Path(old))
         ours = outcome(after, recipe, args.steps, batch, Path(new))
     different = [name for name in theirs if theirs[name] != ours.get(name)] + sorted(set(ours) - set(theirs))
-    line = f"differ: {len(different)} of {len(theirs)}, first {different[0]}" if different else f"{len(theirs)} alike"
+    line = (
+        f"differ: {len(different)} of {len(theirs)}: " + ", ".join(different[:3])
+        if different
+        else f"{len(theirs)} alike"
+    )
     print(f"{recipe:24} {line}", end="", flush=True)
     ratios = []
     for turn in range(args.rounds):

@@ -109,6 +109,7 @@ def measure(family: str, precision: str, clock: str, rounds: int, compiled: bool
         argv = ["fit", "--config", recipe, "--trainer.default_root_dir", folder, "--loggers", "[csv]"]
         argv += ["--trainer.precision", precision, f"--trainer.callbacks+={json.dumps(turns)}"]
         argv += ["--model.init_args.average=null", f"--compile.losses={json.dumps(compiled)}"]
+        argv += ["--validations.first=0"]  # it would fall into a turn
         ganzoo(argv)
     torch.set_num_threads(threads)
     turns_taken = sys.modules["benchmarks.speed"].Turns.latest
