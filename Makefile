@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 # pip is told not to compile torch's thousands of files; Python keeps what it compiles itself, unless this is set.
 unexport PYTHONDONTWRITEBYTECODE
 
-# make demo TORCH=cpu has a torch without CUDA: a venv of 1 GB rather than 6. TORCH=cu126 has another CUDA's.
+# make demo TORCH=cpu has a torch without CUDA, a fraction of the size. TORCH=cu126 has another CUDA's.
 TORCH ?=
 INDEX ?= https://download.pytorch.org/whl
 # uv is faster where it is installed; make UV= demo takes pip.
@@ -24,7 +24,7 @@ demo: .venv/installed ## train a WGAN-GP on handwritten digits, test it, show sa
 	$(BIN)/ganzoo fit --config quickstart
 	$(BIN)/ganzoo test --config quickstart --ckpt_path last
 
-quick: .venv/installed-dev ## the pure units: no training, no command line, no real data (25 seconds)
+quick: .venv/installed-dev ## the pure units: no training, no command line, no real data (30 seconds)
 	$(BIN)/python -m pytest --quick -n 2 -m "not slow and not network and not data"
 
 test: .venv/installed-dev ## the fast tests
