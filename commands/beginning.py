@@ -1,4 +1,4 @@
-"""What weights begin from: as they are drawn, from a checkpoint that a run goes on from, or from another training."""
+"""The beginning of a run: weights as they are drawn, of its own checkpoint, or of another training."""
 
 import logging
 from collections.abc import Sequence

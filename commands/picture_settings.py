@@ -20,7 +20,7 @@ ADAM = {"name": "adam", "lr": 1e-3, "betas": [0.0, 0.99]}
 
 
 class Facts(NamedTuple):
-    """What was seen of a folder.
+    """Facts of a folder of pictures.
 
     Attributes:
         folder: its path, as it was given.

@@ -1,4 +1,4 @@
-"""Where images begin: seeds, or latents from files in their place."""
+"""The options --seeds and --latents: seeds, or latents from files in their place."""
 
 import argparse
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""When `fit` validates: a file's interval is a share of its steps, an interval on the command line stays as it is."""
+"""The steps at which `fit` validates: a file's interval is a share of its steps, one of the command line is kept."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

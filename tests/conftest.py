@@ -1,4 +1,4 @@
-"""What every test has: W&B offline, an environment of its own, one thread unless told. `run` is the command line."""
+"""Fixtures of every test: W&B offline, an environment of its own, one thread unless told. `run` is the command line."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What watches a run: what it counts, logs, writes and says, and when."""
+"""Callbacks count, log, write and say the right things at the right steps."""
 
 import csv
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What every critic offers, and every network that takes labels, at its own tiny size."""
+"""Every critic, and every network that takes labels, at its own tiny size."""
 
 from copy import deepcopy
 

@@ -1,4 +1,4 @@
-"""What every data module promises: splits, loaders in a real Trainer, arguments."""
+"""Promises of every data module: splits, loaders in a real Trainer, arguments."""
 
 import pkgutil
 from importlib import import_module

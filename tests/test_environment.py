@@ -1,4 +1,4 @@
-"""What a run was made with is in its folder and in every logger."""
+"""Versions, commit and command of a run are in its folder and in every logger."""
 
 import shlex
 

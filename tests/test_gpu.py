@@ -1,4 +1,4 @@
-"""What only a GPU can show: a training step never waits for it, and the command line trains there."""
+"""Tests that need a GPU: a training step never waits for it, and the command line trains there."""
 
 import csv
 

@@ -1,4 +1,4 @@
-"""What a Trainer gets from a data module: batches, their order, their range."""
+"""Loaders that a Trainer gets from a data module: batches, their order, their range."""
 
 import pytest
 import torch

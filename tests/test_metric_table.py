@@ -1,4 +1,4 @@
-"""What holds for every metric of the table, whatever it computes: a new line there is tested here."""
+"""Properties of every metric of the table: a new line there is tested here."""
 
 import math
 from typing import get_args

@@ -1,4 +1,4 @@
-"""What a model logs: each kth step once, at the step it belongs to."""
+"""Logs of a model: each kth step once, at the step it belongs to."""
 
 import csv
 

@@ -1,4 +1,4 @@
-"""What the sources do otherwise than their papers: off by default, on by one option each."""
+"""Oddities of the sources, which their papers do not have: off by default, on by one option each."""
 
 import copy
 

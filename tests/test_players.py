@@ -1,4 +1,4 @@
-"""How the players are called: augmentation, labels, joint passes."""
+"""Calls of the players: augmentation, labels, joint passes."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What prediction and a test write: pictures, points, scores."""
+"""Files that prediction and a test write: pictures, points, scores."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""How samples are made: truncation, standing statistics, the network's own noise."""
+"""Options of sampling: truncation, standing statistics, the network's own noise."""
 
 import pytest
 import torch

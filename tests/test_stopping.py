@@ -1,4 +1,4 @@
-"""How runs end: when they are asked to, when another process of theirs is gone, and what each end says."""
+"""Ends of runs: when they are asked to, when another process of theirs is gone, and what each end says."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""What is mistyped gets a suggestion."""
+"""A mistyped word gets a suggestion."""
 
 from pathlib import Path
 

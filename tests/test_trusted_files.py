@@ -1,4 +1,4 @@
-"""What a checkpoint that somebody sent can do beside its weights: to files, to memory, to callbacks."""
+"""Harm that a checkpoint of somebody's could do beside its weights: to files, to memory, to callbacks."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""When a run is validated: an early first time, then about as often whatever its length, resumed or not."""
+"""Validations of a run: an early first time, then about as often whatever its length, resumed or not."""
 
 import pytest
 import yaml

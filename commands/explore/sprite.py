@@ -19,7 +19,7 @@ BLOCK = 8
 
 
 class Sheet(NamedTuple):
-    """Where tiles are on a sprite, in pixels.
+    """Places of tiles on a sprite, in pixels.
 
     Attributes:
         width, height: of a tile.

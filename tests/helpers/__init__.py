@@ -1,1 +1,1 @@
-"""What several tests share, by subject: models, runs, data, scorers, checkpoints, the command line."""
+"""Helpers that several tests share, by subject: models, runs, data, scorers, checkpoints, the command line."""

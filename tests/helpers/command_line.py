@@ -1,4 +1,4 @@
-"""What tests of the command line ask of it: how it fails, what its checkpoints hold."""
+"""Questions of the command line's tests: how it fails, what its checkpoints hold."""
 
 import lightning.pytorch  # noqa: F401  # its log handler keeps the stderr of its import: none that a test captures
 import pytest

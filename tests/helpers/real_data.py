@@ -1,4 +1,4 @@
-"""Where the real data and the reference values lie: under $GANZOO_DATA, else ../shared/data beside the repository."""
+"""The place of real data and reference values: $GANZOO_DATA, else ../shared/data beside the repository."""
 
 import os
 from pathlib import Path

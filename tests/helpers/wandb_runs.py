@@ -1,4 +1,4 @@
-"""What a run of Weights & Biases holds, read back from its file."""
+"""The contents of a run of Weights & Biases, read back from its file."""
 
 import json
 import struct
